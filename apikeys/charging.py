@@ -177,7 +177,7 @@ class Charger(CredentialCheck):
         for (credential, record, slot), costs in requests:
             claims: tuple[Claim, ...] = ()
             # For a key without a plan, this lookup is all that plans cost.
-            if record.plan is not None or record.auth.owner in owners:
+            if record.plan is not None or record.auth.owner in owners or costs.others:
                 if record.plan is not None and record.plan not in known.plans:
                     return None
                 resolved = self._plan.of(record, costs)

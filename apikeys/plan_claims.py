@@ -58,17 +58,17 @@ class PlanClaims:
             raise UnknownUnits(unknown)
 
     def of(self, record: KeyRecord, costs: Costs, now_s: int | None = None) -> Resolved | None:
-        """Return the claims of a request, or None for a key without limits next to its own.
+        """Return the claims of a request, or None if it costs requests only and its key has no limits next to its own.
 
         `now_s` is the store's time, if it is known to differ from that of this process.
         """
-        if not self.policies.limits_of(record):
+        if not costs.others and not self.policies.limits_of(record):
             return None
         return self.policies.claims_of(record, costs.by_unit, int(self._now()) if now_s is None else now_s)
 
     def of_reservation(self, record: KeyRecord, costs: Costs, now_s: int | None = None) -> Resolved | None:
         """Return the claims of a reservation like `of`, with those on slots."""
-        if not self.policies.limits_of(record):
+        if not costs.others and not self.policies.limits_of(record):
             return None
         return self.policies.reservation_claims_of(record, costs.by_unit, int(self._now()) if now_s is None else now_s)
 
@@ -94,6 +94,12 @@ class PlanClaims:
 
     def completed(self, decision: Decision, record: KeyRecord, resolved: Resolved) -> Decision:
         """Return the decision with the states of all limits of the key's plan, and note what was used of quotas."""
+        limits = len(resolved.limits)
+        if len(decision.claims) > limits:
+            # Usage by unit is counted, and no response shows it.
+            decision = decision._replace(states=decision.states[:limits], claims=decision.claims[:limits])
+            if not limits and not self.policies.limits_of(record):
+                return decision
         if decision.allowed:
             self.policies.record_use(decision.claims, decision.states)
         shown = self._shown_by(record, resolved)

@@ -139,7 +139,7 @@ class Settler:
         shown = (
             _shown(charge, known.get(charge.counter))
             for charge in settlement.charges
-            if not (charge.is_slot and charge.corrects)
+            if not charge.is_usage and not (charge.is_slot and charge.corrects)
         )
         return Settled(settlement.settled_s, tuple(shown))
 

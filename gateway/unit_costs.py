@@ -7,7 +7,7 @@ from latchkey.limit_state import REQUESTS
 from latchkey.problems import MAX_ERRORS, FieldError, field_pointer
 from latchkey.validation import InvalidParameters, Rejected, integer, rejected
 from ratelimit.claim import MAX_COST
-from ratelimit.costs import ONE, Costs
+from ratelimit.costs import MAX_UNITS, ONE, Costs
 from ratelimit.limit import MAX_BURST
 
 Pointer = Callable[[str], str]
@@ -49,12 +49,15 @@ def parse_costs(value: object) -> dict[str, int]:
 def costs_of(cost: int | None, units: Mapping[str, int], pointer: Pointer, least: int = 1) -> Costs:
     """Return the costs that a call names: `cost` in requests (default 1), and those of `units`.
 
-    Raises InvalidParameters if both name the unit `requests`, or if its cost is not from `least` to MAX_BURST. Whether
-    a plan names the other units is checked when the request is decided.
+    Raises InvalidParameters if there are more than MAX_UNITS other units, if both name the unit `requests`, or if its
+    cost is not from `least` to MAX_BURST. Whether a plan names the other units is checked when the request is decided.
     """
     if not units:
         return ONE if cost is None or cost == 1 else Costs(cost)
     others = {unit: number for unit, number in units.items() if unit != REQUESTS}
+    if len(others) > MAX_UNITS:
+        detail = f"A call can name the costs of at most {MAX_UNITS} units."
+        raise InvalidParameters.of([FieldError(pointer(list(others)[MAX_UNITS]), "too-many", detail)])
     requests = units.get(REQUESTS)
     if requests is None:
         return Costs(1 if cost is None else cost, others)

@@ -5,10 +5,11 @@ from typing import Final
 
 from ratelimit.bucket import TakeRequest
 from ratelimit.claim import MAX_CLAIMS
+from ratelimit.costs import MAX_UNITS
 
 MAX_BATCH_CLAIMS: Final = 128
 """Redis is held for less than 2 ms by a batch of 64 requests with this many claims."""
-_FEW: Final = MAX_BATCH_CLAIMS // MAX_CLAIMS
+_FEW: Final = MAX_BATCH_CLAIMS // (MAX_CLAIMS + MAX_UNITS)
 
 
 def bounded_batches(requests: Sequence[TakeRequest]) -> list[Sequence[TakeRequest]]:

@@ -19,7 +19,7 @@ from typing import Final
 import lmdb
 from lmdb.verify import verify
 
-from ratelimit import bucket, counters, open_reservations, reservation_record
+from ratelimit import bucket, counters, open_reservations, reservation_record, unit_counters
 from ratelimit.bucket_file import (
     DATA_FILE,
     LAYOUT,
@@ -33,6 +33,7 @@ from ratelimit.bucket_file import (
 from ratelimit.claim import KEY_COUNTER_PREFIX, OWNER_PREFIX
 from ratelimit.open_reservations import OPEN_PREFIX
 from ratelimit.reservation import END_PREFIX, RESERVATION_PREFIX
+from ratelimit.unit_counters import UNIT_PREFIX
 
 SOUND: Final = 0
 DAMAGED: Final = 10
@@ -50,6 +51,7 @@ _PLAUSIBLE: Final = {
     RESERVATION_PREFIX: reservation_record.is_plausible,
     OPEN_PREFIX: open_reservations.is_plausible,
     END_PREFIX: operator.not_,
+    UNIT_PREFIX: unit_counters.is_plausible,
 }
 
 

@@ -24,7 +24,8 @@ class Term(NamedTuple):
     """What a claim is measured against as long as the store's clock is before `until_s`.
 
     It is a rate (`limit`), or else a quota of `quota` units in the period that ends at `ends_s`, or else `quota` slots
-    that reservations hold at the same time, if `ends_s` is 0. Times are in whole seconds since the Unix epoch.
+    that reservations hold at the same time, if `ends_s` is 0. If `quota` is 0 too, usage is counted and nothing is
+    limited. Times are in whole seconds since the Unix epoch.
     """
 
     until_s: int
@@ -35,7 +36,12 @@ class Term(NamedTuple):
     @property
     def counts_slots(self) -> bool:
         """Return whether the term is a number of slots."""
-        return self.limit is None and not self.ends_s
+        return self.limit is None and not self.ends_s and self.quota > 0
+
+    @property
+    def counts_usage(self) -> bool:
+        """Return whether the term counts usage by unit, and limits nothing."""
+        return self.limit is None and not self.ends_s and not self.quota
 
     @property
     def amount(self) -> int:
@@ -47,8 +53,8 @@ class Claim(NamedTuple):
     """A cost of 0 to MAX_COST units that a request asks of one counter.
 
     `counter` is the counter's name: `k:KEY_ID:NAME`, or `o:OWNER:NAME` with the number of the owner's row, if all keys
-    of an owner share it. `definition` is a number of 48 bits that identifies what it counts; a counter with another
-    one starts again at zero. If `enforced` is false, the cost is counted, but never refused.
+    of an owner share it, or `u:KEY_ID:UNIT` for usage by unit. `definition` is a number of 48 bits that identifies what
+    it counts; a counter with another one starts again at zero. If `enforced` is false, the cost is counted, but never refused.
     """
 
     counter: bytes
@@ -73,7 +79,8 @@ class ClaimState(NamedTuple):
     `term` is the index of the term that applied. `value` is the debt in ticks for a rate, for a quota what is used of
     it, or else how many slots are held; it includes the request if it was allowed. `wait_ns` is how long the client has
     to wait until this limit would allow the same request, in nanoseconds, and 0 if it did not refuse; slots are often
-    free earlier. `ends_s` is the end of the quota's open period, 0 for a rate and for slots.
+    free earlier. `ends_s` is the end of the quota's open period, 0 for a rate and for slots. For usage by unit, `value`
+    is 0 and `ends_s` is when it was counted.
     """
 
     term: int

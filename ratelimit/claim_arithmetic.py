@@ -29,6 +29,7 @@ from ratelimit.counters import (
 from ratelimit.limit import NS_PER_SECOND, Limit
 from ratelimit.reservation import OVERDRAWN_BUCKETS
 from ratelimit.slots import MAX_SLOTS, Holder, free_at, held, load_slots, pack_slots
+from ratelimit.unit_counters import added as units_added
 
 GetCounter = Callable[[bytes], bytes | None]
 """Returns the record of a counter, or None if there is none."""
@@ -99,7 +100,9 @@ def ask(get: GetCounter, claims: Sequence[Claim], now_ns: int, holder: Holder | 
             index = current_term(terms, now_s)
             term = terms[index]
         measured: _Measured | None
-        if term[1] is None and not term[3]:
+        if term[1] is None and not term[3] and not term[2]:
+            measured = units_added(get(name), now_s, cost, 0, now_s), 0, 0, 0, now_s
+        elif term[1] is None and not term[3]:
             measured = _ask_slots(get(name), definition, term, cost, enforced, holder, now_ns)
         elif term[1] is None:
             measured = _ask_quota(get(name), definition, term, cost, enforced, now_s, now_ns)

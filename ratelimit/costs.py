@@ -6,9 +6,12 @@ from typing import Final
 
 from latchkey.limit_state import REQUESTS
 
+MAX_UNITS: Final = 16
+"""How many units other than requests a request can name."""
+
 
 class Costs:
-    """Immutable costs of a request: `requests` (0 to 10^6), and costs of other units (0 to 10^15 each).
+    """Immutable costs of a request: `requests` (0 to 10^6), and costs of up to MAX_UNITS other units (0 to 10^15 each).
 
     Only reservations and their settlements can cost 0 requests. `by_unit` has all of them, `others` the units other
     than requests. A unit that is not named costs nothing.

@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 
 from ratelimit.bucket import Outcome
 from ratelimit.limit import Limit
+from ratelimit.unit_counters import UNIT_PREFIX
 
 KEPT_SECONDS: Final = 600
 """How long the store knows a reservation after its end, so that a caller that asks again gets the same answer."""
@@ -78,6 +79,11 @@ class Charge(NamedTuple):
     def is_slot(self) -> bool:
         """Return whether it is a slot: `reserved` and `cost` are 1 then, and no usage."""
         return self.limit is None and not self.ends_s
+
+    @property
+    def is_usage(self) -> bool:
+        """Return whether it is the key's usage by unit, which no limit counts."""
+        return self.counter.startswith(UNIT_PREFIX)
 
     @property
     def charged(self) -> int:

@@ -35,18 +35,20 @@ class Status(IntEnum):
 
 
 class Kind(IntEnum):
-    """What a counter of a reservation is: the bucket of the limit `key`, or the counter of a plan's limit."""
+    """What a counter of a reservation is: the bucket of the limit `key`, the counter of a plan's limit, or usage."""
 
     KEY = 0
     RATE = 1
     QUOTA = 2
     SLOTS = 3
+    UNITS = 4
 
 
 class Entry(NamedTuple):
     """What a reservation took of one counter: `reserved` units.
 
-    `limit_code` is the code of the limit under which a bucket was used. `ends_s` is the end of the quota's period.
+    `limit_code` is the code of the limit under which a bucket was used. `ends_s` is the end of the quota's period, or
+    when usage by unit was counted.
     """
 
     counter: bytes

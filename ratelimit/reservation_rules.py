@@ -20,6 +20,8 @@ def kind_of(term: Term) -> Kind:
     """Return what a claim's counter is."""
     if term.limit is not None:
         return Kind.RATE
+    if term.counts_usage:
+        return Kind.UNITS
     return Kind.SLOTS if term.counts_slots else Kind.QUOTA
 
 

@@ -67,6 +67,8 @@ def _settle_entry(step: Step, name: bytes, entry: Entry, cost: int) -> Result:
         settled = settling.settle_rate(raw, entry, cost, step.now_ns)
     elif entry.kind == Kind.QUOTA:
         settled = settling.settle_quota(raw, entry, cost)
+    elif entry.kind == Kind.UNITS:
+        settled = settling.settle_units(raw, entry, cost, step.now_s)
     else:
         settled = settling.free_slot(raw, entry, slot_id(name), step.now_s)
     if settled.record is not None:
@@ -90,6 +92,8 @@ def _settle_key(step: Step, key: bytes, entry: Entry, cost: int) -> Result:
 
 def _open_counter(step: Step, entry: Entry) -> Entry:
     """Return the entry for a claim that was not reserved, with its counter's open period, and open that."""
+    if entry.kind == Kind.UNITS:
+        return entry._replace(ends_s=step.now_s)
     raw = step.storage.get(entry.counter)
     if entry.kind == Kind.QUOTA:
         period = open_period(raw, entry.definition, entry.ends_s, step.now_s)

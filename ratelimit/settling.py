@@ -12,6 +12,7 @@ from ratelimit.limit import Limit
 from ratelimit.reservation import OVERDRAWN_BUCKETS
 from ratelimit.reservation_record import Entry, Result, limit_of
 from ratelimit.slots import held, load_slots, pack_slots
+from ratelimit.unit_counters import added
 
 Bucket = tuple[int, int, int]
 """(limit_code, tat_ns, fraction) of a bucket; the limit's code is 0 if it was never used."""
@@ -75,6 +76,12 @@ def settle_quota(raw: bytes | None, entry: Entry, cost: int) -> Settled:
     else:
         return Settled(None, unsettled(cost))
     return Settled(record, Result(True, cost, before, 0, after, 0, 0))
+
+
+def settle_units(raw: bytes | None, entry: Entry, cost: int, now_s: int) -> Settled:
+    """Count what is charged in addition to an estimate or given back of it, in the quarter of the estimate."""
+    more, less = max(0, cost - entry.reserved), max(0, entry.reserved - cost)
+    return Settled(added(raw, entry.ends_s, more, less, now_s), Result(True, cost, 0, 0, more, 0, 0))
 
 
 def free_slot(raw: bytes | None, entry: Entry, slot: bytes, now_s: int) -> Settled:

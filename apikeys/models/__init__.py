@@ -13,6 +13,7 @@ from apikeys.models.prefetched import keep_related
 from apikeys.models.quota_use import QuotaUse
 from apikeys.models.ranking import UsageRanking
 from apikeys.models.secret import KeySecret, SecretState, keep_secrets
+from apikeys.models.unit_usage import UnitMark, UnitUsage
 from apikeys.models.usage import Usage, UsageMark, UsageSource, UsageStep, UsageTotal
 
 __all__ = [
@@ -32,6 +33,8 @@ __all__ = [
     "PolicyNumber",
     "QuotaUse",
     "SecretState",
+    "UnitMark",
+    "UnitUsage",
     "Usage",
     "UsageMark",
     "UsageRanking",

@@ -45,7 +45,7 @@ class Usage(models.Model):
 class UsageTotal(models.Model):
     """Allowed and throttled requests of all keys together within one minute, hour or day (UTC).
 
-    `keys` is the number of rows that `Usage` has for this step and start.
+    `keys` is the number of rows that `Usage` has for this step and start, and `unit_rows` that of `UnitUsage`.
     """
 
     step = models.CharField(max_length=6, choices=UsageStep.choices)
@@ -53,6 +53,8 @@ class UsageTotal(models.Model):
     allowed = models.PositiveBigIntegerField(default=0)
     throttled = models.PositiveBigIntegerField(default=0)
     keys = models.PositiveBigIntegerField(default=0)
+    # The database has the default, so that usage of requests is written without this column.
+    unit_rows = models.PositiveBigIntegerField(db_default=0)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["step", "start"], name="one_total_a_step")]

@@ -19,6 +19,7 @@ from apikeys.policies.snapshot import Snapshot, read_after
 from ratelimit.claim import FOREVER_S, Claim, ClaimState
 from ratelimit.limit import NS_PER_SECOND
 from ratelimit.limiter import Limiter, default_limiter
+from ratelimit.unit_counters import claims_on_units
 
 QUERY_DEADLINE_SECONDS: Final = 2.0
 CAPACITY: Final = 50_000
@@ -26,7 +27,9 @@ _MAX_COSTS: Final = 64
 
 
 class Resolved(NamedTuple):
-    """What a request asks of limits: the claims, and the limits in the same order."""
+    """What a request asks of limits: the claims, and the limits in the same order. Claims that only count usage by unit
+    follow; they have no limit.
+    """
 
     claims: tuple[Claim, ...]
     limits: tuple[EffectiveLimit, ...]
@@ -102,11 +105,13 @@ class Policies:
     def claims_of(self, record: KeyRecord, costs: Mapping[str, int], now_s: int) -> Resolved:
         """Return what a request of the key with these costs by unit asks of its limits at a time.
 
-        A limit whose unit isn't named is not asked. Raises what `refresh` raises.
+        A limit whose unit isn't named is not asked. Units other than requests are also counted as usage, whether or
+        not the key has a limit in them. Raises what `refresh` raises.
         """
         snapshot = self._snapshot or self._read()
         if record.plan is None and record.auth.owner not in snapshot.owners:
-            return NOTHING
+            usage = claims_on_units(record.auth.key_id.encode(), costs)
+            return Resolved(usage, ()) if usage else NOTHING
         # Like `_entry`, but here for the sake of the hot path.
         entry = self._entries.get(record.auth.key_id)
         if entry is None or entry.record is not record or entry.snapshot is not snapshot or now_s >= entry.until_s:
@@ -129,7 +134,9 @@ class Policies:
         if not self.limits_of(record):
             return asked
         slots = self._entry(record, self._snapshot or self._read(), now_s).slots
-        return Resolved(asked.claims + slots.claims, asked.limits + slots.limits)
+        limits = len(asked.limits)
+        claims = asked.claims[:limits] + slots.claims + asked.claims[limits:]
+        return Resolved(claims, asked.limits + slots.limits)
 
     def refresh(self, newest: int = 0) -> None:
         """Read what has changed, unless this process has read the policies up to `newest` already.
@@ -220,7 +227,10 @@ def _resolved(entry: _Entry, costs: Mapping[str, int]) -> Resolved:
         for claim, limit in entry.claimed
         if limit.limit.unit in costs
     ]
-    return Resolved(tuple(claim for claim, _ in found), tuple(limit for _, limit in found)) if found else NOTHING
+    usage = claims_on_units(entry.record.auth.key_id.encode(), costs)
+    if not found and not usage:
+        return NOTHING
+    return Resolved((*(claim for claim, _ in found), *usage), tuple(limit for _, limit in found))
 
 
 @cache

@@ -8,7 +8,7 @@ from django.db import connection, transaction
 from django.db.models import Count, Exists, F, OuterRef
 from django.db.models.functions import Now, TruncDay
 
-from apikeys.models import Usage, UsageMark, UsageSource, UsageStep, UsageTotal
+from apikeys.models import UnitMark, Usage, UsageMark, UsageSource, UsageStep, UsageTotal
 from apikeys.usage.batch import dialect, keep_others_out
 
 ARCHIVE: Final = "archive"
@@ -45,9 +45,19 @@ def prune_marks(should_continue: Callable[[], bool] = lambda: True) -> int:
                 _write_days(batch)
                 _archive(batch)
                 deleted += UsageMark.objects.filter(pk__in=batch).delete()[0]
-        if not marks.exists():
+        _delete_unit_marks(source, should_continue)
+        if not marks.exists() and not source.unit_marks.exists():
             source.delete()
     return deleted
+
+
+def _delete_unit_marks(source: UsageSource, should_continue: Callable[[], bool]) -> None:
+    """Delete the marks of usage by unit. They contain nothing that the rows don't have."""
+    marks = UnitMark.objects.filter(source=source).order_by("pk")
+    while should_continue() and (batch := list(marks.values_list("pk", flat=True)[:_PRUNE_BATCH])):
+        with transaction.atomic():
+            keep_others_out()
+            UnitMark.objects.filter(pk__in=batch).delete()
 
 
 def _write_days(marks: Sequence[int]) -> None:

@@ -1,7 +1,8 @@
 """Retention of usage: how long its rows are kept, and which of them go first beyond USAGE_ROWS.
 
-Rows of single keys fill the disk: a million keys in use add a million rows a minute. Beyond USAGE_ROWS, their minutes
-are kept shorter, then their hours. Their days, and the totals of all keys, are always kept for the whole time.
+Rows of single keys fill the disk: a million keys in use add a million rows a minute, and as many for each unit that
+their requests cost. Beyond USAGE_ROWS, their minutes are kept shorter, then their hours. Their days, and the totals of
+all keys, are always kept for the whole time.
 """
 
 from collections.abc import Callable
@@ -26,13 +27,16 @@ LEAST_RETENTION: Final = {UsageStep.MINUTE: timedelta(hours=1), UsageStep.HOUR: 
 
 PRUNE_BATCH: Final = 1000
 _SHORTENED_BY: Final = timedelta(hours=2)
-# Both bounds are on the index `usage_by_age`. Without the lower one, PostgreSQL would pass the entries of all rows
-# that were deleted before, until they are vacuumed.
-_DELETE: Final = """
-DELETE FROM apikeys_usage WHERE id IN (
-    SELECT id FROM apikeys_usage WHERE step = %s AND start >= %s AND start < %s ORDER BY start LIMIT %s
+# For each table, under the field of `UsageTotal` that counts its rows. Both bounds are on an index by age. Without the
+# lower one, PostgreSQL would pass the entries of all rows that were deleted before, until they are vacuumed.
+_DELETE: Final = {
+    counted: f"""
+DELETE FROM {table} WHERE id IN (
+    SELECT id FROM {table} WHERE step = %s AND start >= %s AND start < %s ORDER BY start LIMIT %s
 ) RETURNING start
-"""
+"""  # noqa: S608 - our names
+    for counted, table in {"keys": "apikeys_usage", "unit_rows": "apikeys_unitusage"}.items()
+}
 
 
 def prune_usage(now: datetime, should_continue: Callable[[], bool] = lambda: True) -> int:
@@ -48,8 +52,8 @@ def prune_usage(now: datetime, should_continue: Callable[[], bool] = lambda: Tru
 
 
 def stored_rows() -> int:
-    """Return the number of rows of single keys."""
-    return int(UsageTotal.objects.aggregate(rows=Sum("keys", default=0))["rows"])
+    """Return the number of rows of single keys, of requests and of other units."""
+    return int(UsageTotal.objects.aggregate(rows=Sum(F("keys") + F("unit_rows"), default=0))["rows"])
 
 
 def kept_shorter(now: datetime) -> dict[UsageStep, datetime]:
@@ -66,38 +70,44 @@ def kept_shorter(now: datetime) -> dict[UsageStep, datetime]:
 def _end_of_oldest(step: UsageStep, rows: int, least: datetime) -> datetime:
     """Return the time before which are the oldest `rows` rows of the step, rounded up to whole steps, or `least`."""
     found = 0
-    oldest = UsageTotal.objects.filter(step=step, keys__gt=0, start__lt=least).order_by("start")
-    for start, keys in oldest.values_list("start", "keys"):
+    counted = UsageTotal.objects.annotate(rows=F("keys") + F("unit_rows"))
+    oldest = counted.filter(step=step, rows__gt=0, start__lt=least).order_by("start")
+    for start, of_step in oldest.values_list("start", "rows"):
         if found >= rows:
             return start
-        found += keys
+        found += of_step
     return least
 
 
 def _prune(step: UsageStep, end: datetime, should_continue: Callable[[], bool]) -> int:
     """Delete the rows of the step before `end`, the oldest first, and count those that are left. Return how many."""
+    return sum(_prune_rows(counted, step, end, should_continue) for counted in _DELETE)
+
+
+def _prune_rows(counted: str, step: UsageStep, end: datetime, should_continue: Callable[[], bool]) -> int:
+    """Delete rows like `_prune`. The field `counted` of `UsageTotal` has their number."""
     deleted, begin = 0, datetime(2000, 1, 1, tzinfo=UTC)
     adapt = connection.ops.adapt_datetimefield_value
     while should_continue():
         with transaction.atomic(), connection.cursor() as cursor:
             # So that no row is added between the deletion and the count.
             keep_others_out()
-            cursor.execute(_DELETE, [step.value, adapt(begin), adapt(end), PRUNE_BATCH])
+            cursor.execute(_DELETE[counted], [step.value, adapt(begin), adapt(end), PRUNE_BATCH])
             starts = sorted(start for (start,) in cursor.fetchall())
             if starts:
                 begin = _moment(starts[-1])
-                _count_deleted(step, begin, starts.count(starts[-1]))
+                _count_deleted(counted, step, begin, starts.count(starts[-1]))
         deleted += len(starts)
         if len(starts) < PRUNE_BATCH:
             break
     return deleted
 
 
-def _count_deleted(step: UsageStep, last: datetime, rows: int) -> None:
+def _count_deleted(counted: str, step: UsageStep, last: datetime, rows: int) -> None:
     """Record that all rows before `last` are gone, and so many of that time."""
-    totals = UsageTotal.objects.filter(step=step, keys__gt=0)
-    totals.filter(start__lt=last).update(keys=0)
-    totals.filter(start=last).update(keys=Greatest(F("keys") - rows, 0))
+    totals = UsageTotal.objects.filter(step=step, **{f"{counted}__gt": 0})
+    totals.filter(start__lt=last).update(**{counted: 0})
+    totals.filter(start=last).update(**{counted: Greatest(F(counted) - rows, 0)})
 
 
 def _moment(stored: datetime) -> datetime:

@@ -9,6 +9,7 @@ from ratelimit.bucket import Outcome, Record, TakeRequest
 from ratelimit.claim import NO_POLICY, Claim, ClaimState, QuotaUse, Undecided
 from ratelimit.limit import CostExceedsBurst, Limit
 from ratelimit.reservation import NewReservation, Reserved, Settlement
+from ratelimit.unit_counters import UnitCounter
 
 if TYPE_CHECKING:
     from ratelimit.stores.call_sequence import ScriptCall
@@ -175,6 +176,16 @@ class BucketStore(Protocol):
 
         Return how many were deleted. A store that deletes them automatically has nothing to do.
         """
+
+    def scan_units(self, since_s: int = 0) -> Iterator[tuple[bytes, UnitCounter]]:
+        """Yield the counters of usage by unit by their names, without blocking writers.
+
+        Those that changed since `since_s`, in seconds since the Unix epoch, are all included. A store that cannot
+        distinguish them yields others too.
+        """
+
+    def unit_counters(self, names: Sequence[bytes]) -> list[UnitCounter]:
+        """Return these counters of usage by unit; an unused one for each that the store doesn't have."""
 
     def peek(self, key: bytes) -> Record:
         """Return the key's current record; an empty one if the key was never used."""

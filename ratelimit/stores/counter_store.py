@@ -3,12 +3,14 @@
 from collections.abc import Callable, Sequence
 from typing import Final, TypeVar
 
+from ratelimit import unit_counters
 from ratelimit.bucket_file import POLICY_KEY
 from ratelimit.claim import NO_POLICY, Claim, ClaimState, PolicyOutdated, QuotaUse, Undecided
 from ratelimit.claim_arithmetic import peek
 from ratelimit.counters import CounterStorage
 from ratelimit.quotas import adjust, seed, use_of
 from ratelimit.stores.base import Clock
+from ratelimit.unit_counters import UnitCounter
 
 _from_bytes: Final = int.from_bytes
 _Result = TypeVar("_Result")
@@ -58,6 +60,11 @@ class CounterStore:
 
     def adjust(self, claim: Claim, *, used: int | None = None, add: int | None = None) -> ClaimState:
         return self._with_counters(lambda storage: adjust(storage, claim, used, add or 0, self.now_ns()))
+
+    def unit_counters(self, names: Sequence[bytes]) -> list[UnitCounter]:
+        return self._with_counters(
+            lambda storage: [unit_counters.load(storage.get(name)) for name in names], write=False
+        )
 
     def _with_counters(self, work: Callable[[CounterStorage], _Result], *, write: bool = True) -> _Result:
         """Run `work` in a transaction of the store, and return its result."""

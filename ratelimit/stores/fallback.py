@@ -22,9 +22,10 @@ from ratelimit.stores.base import (
 )
 from ratelimit.stores.breaker import Breaker
 from ratelimit.stores.lmdb import LmdbStore
-from ratelimit.stores.local_claims import local_claims, with_unmeasured
+from ratelimit.stores.local_claims import local_claims, usage_claims, with_unmeasured
 from ratelimit.stores.reconciliation import charge_primary
 from ratelimit.stores.unsettled_requests import UnsettledRequests
+from ratelimit.unit_counters import UnitCounter
 
 if TYPE_CHECKING:
     from ratelimit.stores.redis.async_store import AsyncRedisStore
@@ -179,6 +180,12 @@ class FallbackStore:
     def forget_ended_reservations(self, should_continue: Callable[[], bool] = lambda: True) -> int:
         return self.primary.forget_ended_reservations(should_continue)
 
+    def scan_units(self, since_s: int = 0) -> Iterator[tuple[bytes, UnitCounter]]:
+        return self.primary.scan_units(since_s)
+
+    def unit_counters(self, names: Sequence[bytes]) -> list[UnitCounter]:
+        return self.primary.unit_counters(names)
+
     def peek(self, key: bytes) -> Record:
         return self._by_primary_or_fallback(lambda: self.primary.peek(key), lambda _: self._local_store().peek(key))
 
@@ -295,7 +302,7 @@ class FallbackStore:
             if limit is not None and cost > limit.burst:
                 raise CostExceedsBurst(cost, limit)
             limit, policy = None, NO_POLICY
-        measured = () if self.mode is FallbackMode.ALLOW else local_claims(claims, self.url)
+        measured = usage_claims(claims) if self.mode is FallbackMode.ALLOW else local_claims(claims, self.url)
         request = (key, limit, cost, epoch, slot, measured)
         # The primary may have counted this request already, so the local store must not count it yet.
         if self._unsettled is not None and isinstance(error, OutcomeUnknown) and error.call is not None:

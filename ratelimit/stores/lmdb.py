@@ -16,18 +16,19 @@ from uuid import uuid4
 
 import lmdb
 
-from ratelimit import batch, bucket
+from ratelimit import batch, bucket, unit_counters
 from ratelimit.bucket import EMPTY, Outcome, Record, TakeRequest
 from ratelimit.bucket_file import GENERATION_KEY, PROBE_KEY
 from ratelimit.claim import NO_POLICY, Claim, PolicyOutdated, Undecided
 from ratelimit.counters import CounterStorage, RateCounter, load_rate
-from ratelimit.limit import CostExceedsBurst, Limit
+from ratelimit.limit import NS_PER_SECOND, CostExceedsBurst, Limit
 from ratelimit.reservation import END_PREFIX
 from ratelimit.reservations import Step
 from ratelimit.stores.base import WALL_CLOCK, BucketStoreError, Clock, Rebuild, TakeResult
 from ratelimit.stores.counter_store import CounterStore, check_policy
 from ratelimit.stores.lmdb_environment import LmdbEnvironment
 from ratelimit.stores.reservation_store import ReservationStore, find_ended
+from ratelimit.unit_counters import UNIT_PREFIX, UnitCounter
 
 # The store's own entries begin with NUL.
 _FIRST_KEY: Final = b"\x01"
@@ -148,6 +149,18 @@ class LmdbStore(LmdbEnvironment, CounterStore, ReservationStore):
             key, lambda known: known._replace(allowed=known.allowed + allowed, throttled=known.throttled + throttled)
         )
 
+    def count_units(self, usage: Sequence[Claim]) -> None:
+        """Count the usage by unit of a request that was decided earlier."""
+
+        def count(transaction: lmdb.Transaction) -> None:
+            now_s = self.now_ns() // NS_PER_SECOND
+            for claim in usage:
+                raw = transaction.get(claim.counter)
+                transaction.put(claim.counter, unit_counters.added(raw, now_s, claim.cost, 0, now_s))
+
+        if usage:
+            self._run_transaction(count)
+
     def refill(self, key: bytes) -> Record:
         """Fill the key's bucket and return the record as it was before."""
         return self._change(key, lambda known: known._replace(tat_ns=0, fraction=0))
@@ -165,12 +178,11 @@ class LmdbStore(LmdbEnvironment, CounterStore, ReservationStore):
 
     def counter_names(self, prefix: bytes) -> list[bytes]:
         """Return the names of counters that begin with `prefix`."""
-        names: list[bytes] = []
-        first = prefix
-        while batch := self._run_transaction(partial(_read_names, first=first, prefix=prefix), write=False):
-            names += batch
-            first = batch[-1] + b"\x00"
-        return names
+        return [name for name, _ in self._scan_counters(prefix)]
+
+    def scan_units(self, since_s: int = 0) -> Iterator[tuple[bytes, UnitCounter]]:
+        for name, raw in self._scan_counters(UNIT_PREFIX):
+            yield name, unit_counters.load(raw)
 
     def scan_records(self, prefix: bytes = b"", since_ns: int = 0) -> Iterator[tuple[bytes, Record]]:
         """Yield records in the order of their keys, in batches."""
@@ -244,6 +256,13 @@ class LmdbStore(LmdbEnvironment, CounterStore, ReservationStore):
 
         return self._run_transaction(sweep)
 
+    def _scan_counters(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
+        """Yield the names of counters that begin with `prefix`, with their records, in batches like `scan_records`."""
+        first = prefix
+        while batch := self._run_transaction(partial(_read_counters, first=first, prefix=prefix), write=False):
+            yield from batch
+            first = batch[-1][0] + b"\x00"
+
     def _scan_batch(self, first: bytes, prefix: bytes) -> list[tuple[bytes, Record]]:
         return self._run_transaction(lambda transaction: _read_batch(transaction, first, prefix), write=False)
 
@@ -293,10 +312,10 @@ def _read_batch(transaction: lmdb.Transaction, first: bytes, prefix: bytes) -> l
     return found
 
 
-def _read_names(transaction: lmdb.Transaction, first: bytes, prefix: bytes) -> list[bytes]:
-    """Return up to _SCAN_BATCH keys that begin with `prefix`, starting at `first`."""
+def _read_counters(transaction: lmdb.Transaction, first: bytes, prefix: bytes) -> list[tuple[bytes, bytes]]:
+    """Return up to _SCAN_BATCH entries whose names begin with `prefix`, starting at `first`."""
     cursor = transaction.cursor()
     if not cursor.set_range(first):
         return []
-    names = islice(map(bytes, cursor.iternext(keys=True, values=False)), _SCAN_BATCH)
-    return list(takewhile(lambda name: name.startswith(prefix), names))
+    entries = ((bytes(name), bytes(raw)) for name, raw in islice(cursor.iternext(), _SCAN_BATCH))
+    return list(takewhile(lambda entry: entry[0].startswith(prefix), entries))

@@ -5,7 +5,7 @@ from threading import Lock
 from typing import TypeVar
 from uuid import uuid4
 
-from ratelimit import batch
+from ratelimit import batch, unit_counters
 from ratelimit.bucket import EMPTY, Outcome, Record, TakeRequest
 from ratelimit.claim import NO_POLICY, Claim, PolicyOutdated
 from ratelimit.counters import CounterStorage
@@ -15,6 +15,7 @@ from ratelimit.reservations import Step
 from ratelimit.stores.base import WALL_CLOCK, Clock, TakeResult
 from ratelimit.stores.counter_store import CounterStore, check_policy
 from ratelimit.stores.reservation_store import ReservationStore, find_ended
+from ratelimit.unit_counters import UNIT_PREFIX, UnitCounter
 
 _Result = TypeVar("_Result")
 
@@ -89,6 +90,11 @@ class MemoryStore(CounterStore, ReservationStore):
             if unused_since_ns is None or self.peek(key).used_ns < unused_since_ns:
                 self._records.pop(key, None)
                 self._counters.pop(key, None)
+
+    def scan_units(self, since_s: int = 0) -> Iterator[tuple[bytes, UnitCounter]]:
+        for name, raw in sorted(self._counters.items()):
+            if name.startswith(UNIT_PREFIX):
+                yield name, unit_counters.load(raw)
 
     def _with_counters(self, work: Callable[[CounterStorage], _Result], *, write: bool = True) -> _Result:
         with self._lock:

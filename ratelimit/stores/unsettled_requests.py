@@ -4,8 +4,9 @@ from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
 
 from ratelimit.bucket import Outcome, TakeRequest
-from ratelimit.claim import NO_POLICY
+from ratelimit.claim import NO_POLICY, Claim
 from ratelimit.stores.lmdb import LmdbStore
+from ratelimit.stores.local_claims import usage_claims, with_unmeasured
 
 if TYPE_CHECKING:
     from ratelimit.stores.call_sequence import ScriptCall
@@ -19,6 +20,7 @@ class _UnsettledCount(NamedTuple):
     key: bytes
     allowed: int
     throttled: int
+    usage: tuple[Claim, ...] = ()
 
 
 class UnsettledRequests:
@@ -36,11 +38,16 @@ class UnsettledRequests:
 
     def take(self, request: TakeRequest, call: "ScriptCall", policy: int = NO_POLICY) -> Outcome:
         """Decide the request by the local buckets and count it later. Raises the same errors as a store's `take`."""
-        outcome = self._local.take_without_counting(request, policy)
+        claims = request[5]
+        usage = usage_claims(claims)
+        decided = tuple(claim for claim in claims if claim not in usage) if usage else claims
+        outcome = self._local.take_without_counting((*request[:5], decided), policy)
         # With a newer epoch nothing was decided, so there is nothing to count.
         if outcome[3] <= request[3]:
-            self._unsettled.append(_UnsettledCount(call, request[0], int(outcome[0]), int(not outcome[0])))
-        return outcome
+            allowed = outcome[0]
+            counted = _UnsettledCount(call, request[0], int(allowed), int(not allowed), usage if allowed else ())
+            self._unsettled.append(counted)
+        return with_unmeasured(outcome, claims, decided) if usage else outcome
 
     def add(self, key: bytes, allowed: int, call: "ScriptCall") -> None:
         """Count requests later that were allowed before and that `call` was to count."""
@@ -56,4 +63,5 @@ class UnsettledRequests:
             for entry in [entry for entry in tuple(self._unsettled) if entry.call.sequence == sequence]:
                 if entry.call.number > last:
                     self._local.add_counts(entry.key, entry.allowed, entry.throttled)
+                    self._local.count_units(entry.usage)
                 self._unsettled.remove(entry)

@@ -68,8 +68,9 @@ def test_hours_go_next_and_days_stay(keys: list[APIKey], settings: Any) -> None:
 def test_stops_between_batches(keys: list[APIKey], settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("apikeys.usage.retention.PRUNE_BATCH", 10)
     settings.USAGE_ROWS = 1
-    answers = iter([True, True, True, True, True, False])
-    assert prune_usage(NOW, lambda: next(answers, False)) == 20, "a batch of each step looks for old rows first"
+    # Rows of requests and of other units of three steps, and then two batches of minutes.
+    answers = iter([True] * 8 + [False])
+    assert prune_usage(NOW, lambda: next(answers, False)) == 20, "a batch of each kind looks for old rows first"
     assert rows(UsageStep.MINUTE) == 1180
 
 

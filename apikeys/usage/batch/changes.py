@@ -42,7 +42,7 @@ named AS (
     FROM known
 ), counted AS (
     SELECT compared.*, below AND NOT confirmed AS waits,
-        {_added(sql, "allowed")} AS added_allowed, {_added(sql, "throttled")} AS added_throttled,
+        {added(sql, "allowed")} AS added_allowed, {added(sql, "throttled")} AS added_throttled,
         {sql.truncated("minute", "used_at")} AS minute, {sql.truncated("hour", "used_at")} AS hour
     FROM compared
 ), changes AS (
@@ -106,7 +106,7 @@ def _created(used: str, slot: int) -> str:
     return f"CASE WHEN {used} IS NOT NULL THEN ({found}) END"
 
 
-def _added(sql: Dialect, counter: str) -> str:
+def added(sql: Dialect, counter: str) -> str:
     """Return the requests that are not in the database yet."""
     # If the store went back, for example to a replica that lags behind, requests that it has deleted may be missing.
     # But none is counted twice. In any other store, the record was lost and has started again.

@@ -15,7 +15,7 @@ SQL: Final = Dialect(
 _ADD: Final = "allowed = stored.allowed + excluded.allowed, throttled = stored.throttled + excluded.throttled"
 # Writers of batches wait for each other: they would otherwise lock the same rows in different orders. Nothing else
 # takes this lock. The number is the ASCII of "usage".
-_LOCK: Final = Statement(f"SELECT pg_advisory_xact_lock({int.from_bytes(b'usage')})")
+LOCK: Final = Statement(f"SELECT pg_advisory_xact_lock({int.from_bytes(b'usage')})")
 
 
 def _upsert(rows: str) -> str:
@@ -69,13 +69,13 @@ def write(counted: Counted) -> Written:
     """Write the batch. Without an open transaction, the message is one: no lock outlives it, even if this process is
     stopped right after it.
     """
-    ((used, overtaken, below, locked_seconds),) = run([*lock_timeout_statements(), _LOCK, _statement(counted)])[-1]
+    ((used, overtaken, below, locked_seconds),) = run([*lock_timeout_statements(), LOCK, _statement(counted)])[-1]
     return Written(used, overtaken, float(locked_seconds), tuple(below))
 
 
 def lock() -> None:
     """Keep other writers of batches out until the transaction ends."""
-    run([*lock_timeout_statements(), _LOCK])
+    run([*lock_timeout_statements(), LOCK])
 
 
 def _statement(counted: Counted) -> Statement:

@@ -22,6 +22,7 @@ from ratelimit.counters import load_rate
 from ratelimit.limit import NS_PER_SECOND, Limit
 from ratelimit.reservation import OVERDRAWN_BUCKETS
 from ratelimit.reservation_record import Kind
+from ratelimit.reservation_rules import kind_of
 
 Conversions = Mapping[bytes, bytes]
 """By counter: a bucket that was converted from another limit, and its replacement, as claims.lua expects them."""
@@ -75,8 +76,8 @@ def _encode_term(term: Term, cost: int, *, exceeds: bool) -> bytes:
     until_s, limit, quota, ends_s = term
     if limit is None:
         # A reservation holds one slot, whatever it costs.
-        slots = term.counts_slots
-        return _QUOTA_TERM.pack(until_s, Kind.SLOTS if slots else Kind.QUOTA, exceeds and not slots, quota, ends_s)
+        kind = kind_of(term)
+        return _QUOTA_TERM.pack(until_s, kind, exceeds and kind != Kind.SLOTS, quota, ends_s)
     period_ns = limit.per_seconds * NS_PER_SECOND
     # A cost above the burst is either not decided by its price, or counted up to a full bucket. Lua's numbers could not
     # represent it exactly.

@@ -70,6 +70,11 @@ local function weigh_quota(counter, definition, cost, enforced, request, at)
   return fits, used, 0, after, 0, ends, {QUOTA, definition, ends, after, opened[5], opened[6], opened[7]}
 end
 
+-- Weighs a claim that counts usage by unit. It always fits.
+local function weigh_units(counter, definition, cost)
+  return true, 0, 0, 0, 0, now_s, add_units(counter, now_s, cost, 0, now_s)
+end
+
 -- Returns the number of the first of a claim's terms that has not ended, from 0, what its counter is and whether the
 -- cost exceeds it; nil if all of them have ended.
 local function term_of(request, at, terms)
@@ -108,6 +113,8 @@ local function weigh(request, at, first, counters)
       local weigh_one = kind == QUOTA and weigh_quota or weigh_rate
       if kind == SLOTS then
         counter, weigh_one = name, weigh_slots
+      elseif kind == UNITS then
+        weigh_one = weigh_units
       end
       local fits, before, before_fraction, after, after_fraction, ends, changed = weigh_one(
         counter, definition, cost, enforced, request, at + term * TERM_BYTES + TERM_HEAD_BYTES,

@@ -2,12 +2,18 @@
 --
 -- A rate's counter is {RATE, definition, limit, TAT (seconds, nanoseconds), fraction}; the limit is its code as 8 bytes,
 -- because a code is above what a double represents exactly. A quota's is {QUOTA, definition, end, used, revision,
--- previous end, previous used}. Counters of SLOTS are those of slots.lua.
+-- previous end, previous used}. Counters of SLOTS are those of slots.lua. Usage by unit is {UNITS, definition, record,
+-- whether its entry in the index is due}, with the record of ratelimit/unit_counters.py: when it changed, and for each
+-- place a time and two totals. A total has more bits than a double represents exactly, so it is read in two halves.
 -- reservation_record.py has the same numbers of kinds.
 
 local RATE, RATE_LAYOUT, RATE_BYTES = 1, '<I8c8I8I4I4', 32
 local QUOTA, QUOTA_LAYOUT, QUOTA_BYTES = 2, '<I8I8I8I8I8I8', 48
 local SLOTS = 3
+local UNITS, UNITS_BYTES = 4, 152
+local PLACE, PLACE_BYTES, PLACES, QUARTER_SECONDS = '<I8I4I4I4I4', 24, 6, 900
+local HALF, MAX_HIGH = 4294967296, 134217728
+local UNIT_INDEX_SECONDS = 5
 -- claim.py has the same values.
 local MAX_USED = 4503599627370496
 local FOREVER = 253402300799
@@ -32,8 +38,43 @@ local function counter_in(raw)
       and revision < MAX_REVISION then
       return {QUOTA, definition, ends, used, revision, previous_ends, previous_used}
     end
+  elseif #raw == UNITS_BYTES then
+    return {UNITS, 0, raw}
   end
   return nil
+end
+
+-- Adds to a total, which stays at its maximum. Returns its halves.
+local function add_to(low, high, by)
+  low, high = low + by % HALF, high + math.floor(by / HALF)
+  if low >= HALF then
+    low, high = low - HALF, high + 1
+  end
+  if high >= MAX_HIGH then
+    return 0, MAX_HIGH
+  end
+  return low, high
+end
+
+-- Returns a counter of usage after `charged` and `returned` units, which belong to the quarter of the time `at`.
+local function add_units(counter, at, charged, returned, now_s)
+  local raw = counter and counter[1] == UNITS and counter[3] or string.rep('\0', UNITS_BYTES)
+  local first = 8 + math.floor(at / QUARTER_SECONDS) % PLACES * PLACE_BYTES
+  local known_at, charged_low, charged_high, returned_low, returned_high = unpacked(PLACE, raw, first + 1)
+  charged_low, charged_high = add_to(charged_low, charged_high, charged)
+  returned_low, returned_high = add_to(returned_low, returned_high, returned)
+  local known_s = unpacked('<I8', raw)
+  local record = packed('<I8', math.max(known_s, now_s)) .. string.sub(raw, 9, first)
+    .. packed(PLACE, math.max(known_at, at), charged_low, charged_high, returned_low, returned_high)
+    .. string.sub(raw, first + PLACE_BYTES + 1)
+  return {UNITS, 0, record, math.floor(known_s / UNIT_INDEX_SECONDS) ~= math.floor(now_s / UNIT_INDEX_SECONDS)}
+end
+
+-- Notes in an index, if there is one, when a counter of usage has changed.
+local function index_units(index, name, counter, now_s)
+  if index and counter[4] then
+    redis.call('ZADD', index, now_s, name)
+  end
 end
 
 -- Returns the counters with these names, each by its name; false for one that does not exist. One call for all is much
@@ -54,7 +95,11 @@ local function save_counters(counters)
   local values = {}
   for name, counter in pairs(counters) do
     values[#values + 1] = name
-    values[#values + 1] = packed(counter[1] == RATE and RATE_LAYOUT or QUOTA_LAYOUT, unpack(counter, 2))
+    if counter[1] == UNITS then
+      values[#values + 1] = counter[3]
+    else
+      values[#values + 1] = packed(counter[1] == RATE and RATE_LAYOUT or QUOTA_LAYOUT, unpack(counter, 2))
+    end
   end
   if #values > 0 then
     redis.call('MSET', unpack(values))

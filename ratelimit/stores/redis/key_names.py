@@ -11,6 +11,7 @@ from ratelimit.stores.base import ADDRESS_PREFIX, KEY_PREFIX
 from ratelimit.stores.call_sequence import CallSequence, ScriptCall
 from ratelimit.stores.redis.address import RedisAddress
 from ratelimit.stores.redis.layout import encode_policy
+from ratelimit.unit_counters import UNIT_PREFIX, is_unit_claim
 
 EncodedRequest = tuple[TakeRequest, bytes]
 """A request, and its encoding for take.lua."""
@@ -24,9 +25,9 @@ _GLOB_CHARACTERS: Final = b"*?[]\\^"
 class KeyNames:
     """Names of records, call sequences and indices under the prefix of an address.
 
-    Two indices avoid reading every record: `used` has the time of each key's last use, and `addresses` lists the
-    addresses that have a bucket. With Cluster both are None, because a script can only access the keys of one
-    slot.
+    Three indices avoid reading every record: `used` has the time of each key's last use, `addresses` lists the
+    addresses that have a bucket, and `units` has the time of the last change of each counter of usage by unit. With
+    Cluster they are None, because a script can only access the keys of one slot.
     """
 
     def __init__(self, address: RedisAddress) -> None:
@@ -39,6 +40,7 @@ class KeyNames:
         self.policy = prefix + b"policy"
         self.used = None if address.cluster else prefix + b"used"
         self.addresses = None if address.cluster else prefix + b"addresses"
+        self.units = None if address.cluster else prefix + b"units"
 
     def record(self, key: bytes) -> bytes:
         """Return the name of the key's record."""
@@ -49,12 +51,20 @@ class KeyNames:
         return name.removeprefix(self._records)
 
     def counter(self, counter: bytes) -> bytes:
-        """Return the name of the counter of a plan's limit."""
+        """Return the name of the counter of a plan's limit, or of usage by unit."""
+        if counter.startswith(UNIT_PREFIX):
+            key, _, unit = counter.removeprefix(UNIT_PREFIX).rpartition(b":")
+            return b"{%b}:u:%b" % (self.record(key), unit)
         if not counter.startswith(KEY_COUNTER_PREFIX):
             return self._owner_counters + counter.removeprefix(OWNER_PREFIX)
         key, _, limit_name = counter.removeprefix(KEY_COUNTER_PREFIX).rpartition(b":")
         # Redis Cluster hashes only what is in braces, so the counter is in the slot of the key's record.
         return b"{%b}:%b" % (self.record(key), limit_name)
+
+    def unit_counter_of(self, name: bytes) -> bytes:
+        """Return the counter of usage by unit that has this name."""
+        key, _, unit = name.removeprefix(b"{" + self._records).rpartition(b"}:u:")
+        return b"%b%b:%b" % (UNIT_PREFIX, key, unit)
 
     def reservation(self, name: bytes) -> bytes:
         """Return the name of a reservation's record."""
@@ -84,10 +94,11 @@ class KeyNames:
 
     def scan_pattern(self, prefix: bytes) -> bytes:
         """Return the pattern with which SCAN finds the records of keys that begin with `prefix`."""
-        literal = b"".join(
-            b"\\%c" % byte if byte in _GLOB_CHARACTERS else b"%c" % byte for byte in self._records + prefix
-        )
-        return literal + b"*"
+        return _escaped(self._records + prefix) + b"*"
+
+    def unit_pattern(self) -> bytes:
+        """Return the pattern with which SCAN finds the counters of usage by unit."""
+        return _escaped(b"{" + self._records) + b"*}:u:*"
 
     def group_by_call(self, items: Sequence[_Item]) -> Iterator[Sequence[_Item]]:
         """Yield the groups of items that one call of a script can handle: all of them, or single items with Cluster."""
@@ -129,9 +140,16 @@ class KeyNames:
         index = self.index(requests[0][0][0])
         if index is not None:
             names.append(index)
+            if counters and self.units and any(is_unit_claim(claim) for request, _ in requests for claim in request[5]):
+                names.append(self.units)
         numbered = b"" if call is None else call.argument()
         return names, [now, numbered, encode_policy(policy, len(counters)), *(request for _, request in requests)]
 
     def shift_arguments(self, shifts: Sequence[Shift], now: bytes) -> tuple[list[bytes], list[bytes]]:
         """Return the key names and arguments for a call of shift.lua."""
         return [self._records + key for key, _ in shifts], [now, *(shift for _, shift in shifts)]
+
+
+def _escaped(name: bytes) -> bytes:
+    """Return the pattern that only matches this name."""
+    return b"".join(b"\\%c" % byte if byte in _GLOB_CHARACTERS else b"%c" % byte for byte in name)

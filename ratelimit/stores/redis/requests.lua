@@ -14,9 +14,10 @@ local function sum(debt, fraction, price, price_fraction, ticks, period)
   return debt < period or (debt == period and fraction == 0), debt, fraction
 end
 
--- Set by `begin`: the position in KEYS of the script's own keys, the index if there is one, the number of the policies if
--- it is newer than the caller's, the position in KEYS of the next claim's counter, and all counters.
-local own, index, newest_policy, next_counter, counters
+-- Set by `begin`: the position in KEYS of the script's own keys, the indices of keys and of usage by unit if there are any,
+-- the number of the policies if it is newer than the caller's, the position in KEYS of the next claim's counter, and all
+-- counters.
+local own, index, unit_index, newest_policy, next_counter, counters
 local changed_counters = {}
 
 -- Reads what a call names beside its `requests` records and `own_keys` keys of the script's own. Returns false if the
@@ -49,7 +50,7 @@ local function begin(requests, own_keys)
       counters = load_counters({unpack(KEYS, next_counter, own - 1)})
     end
   end
-  index = KEYS[own + own_keys]
+  index, unit_index = KEYS[own + own_keys], KEYS[own + own_keys + 1]
   return true
 end
 
@@ -75,6 +76,9 @@ local function settle(claims, is_allowed)
     if is_allowed then
       before, before_fraction = after, after_fraction
       counters[name], changed_counters[name] = counter, counter
+      if unit_index and counter[1] == UNITS then
+        index_units(unit_index, name, counter, now_s)
+      end
     end
     states[last + 1], states[last + 2], states[last + 3] = term, fits and 0 or 1, before
     states[last + 4], states[last + 5] = before_fraction, ends

@@ -77,6 +77,8 @@ class RedisReservations(RedisCounters):
         record = self.keys.record(key_of(name))
         counters = [record if one == KEY_ENTRY else self.keys.counter(one) for one, _ in operations]
         names = [self.keys.reservation(name), record, self.keys.open_reservations(key_of(name)), *counters]
+        if self.keys.units is not None:
+            names.append(self.keys.units)
         head = reservation_encoding.encode_head(known, status, operations)
         arguments = [self.time_argument(), raw, *head, slot_id(name), *(one for _, one in operations)]
         response, value = self._run(SETTLE, names, arguments)

@@ -40,6 +40,8 @@ local function entry_of(counter, cost)
     limit = counter[3]
   elseif kind == QUOTA then
     ends = counter[3]
+  elseif kind == UNITS then
+    ends = now_s
   else
     -- One reservation holds one slot, whatever it costs.
     cost = math.min(cost, 1)

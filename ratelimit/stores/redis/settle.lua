@@ -2,7 +2,7 @@
 -- that cost.
 --
 -- KEYS: the reservation, the key's record, the count of the key's open reservations, then the counter of each entry (any
--- key for the limit `key`).
+-- key for the limit `key`), and the index of usage by unit if there is one.
 -- ARGV: the time, the reservation's record as the caller read it, its new status and its end, the names in its new
 -- record, the id of its slots, then its entries, of which the last ones are claims that were not reserved.
 -- Returns DONE and the new record; CHANGED if the record is another one by now; EXPIRED or ENDED (all terms of a claim)
@@ -72,7 +72,8 @@ local function unsettled(cost)
 end
 
 -- Counters by name: all that were read (false for one that does not exist), and those to write.
-local counters = #KEYS > 3 and load_counters({unpack(KEYS, 4)}) or {}
+local last_counter = #ARGV - 2
+local counters = last_counter > 3 and load_counters({unpack(KEYS, 4, last_counter)}) or {}
 local changed, freed_slots, changed_record = {}, {}, nil
 
 local function change(name, counter)
@@ -103,7 +104,9 @@ end
 -- Opens the counter of an entry that was not reserved, as a take would.
 local function open_counter(name, entry)
   local counter = counters[name]
-  if entry.kind == QUOTA then
+  if entry.kind == UNITS then
+    entry.ends = now_s
+  elseif entry.kind == QUOTA then
     local opened = open_quota(counter, entry.definition, entry.ends, now_s)
     change(name, opened)
     entry.ends = opened[3]
@@ -166,6 +169,13 @@ local function settle_quota(name, entry)
   return packed(RESULT, 1, entry.cost, before, 0, after, 0, NO_LIMIT)
 end
 
+local function settle_units(name, entry)
+  local more, less = math.max(0, entry.cost - entry.reserved), math.max(0, entry.reserved - entry.cost)
+  change(name, add_units(counters[name], entry.ends, more, less, now_s))
+  index_units(KEYS[last_counter + 1], name, counters[name], now_s)
+  return packed(RESULT, 1, entry.cost, 0, 0, more, 0, NO_LIMIT)
+end
+
 local function free_slot(name, entry)
   local slots, held, latest = load_slots(name, entry.definition, now_s)
   local at = find_slot(slots, slot)
@@ -184,6 +194,8 @@ local function settle(name, entry)
     return settle_rate(name, entry)
   elseif entry.kind == QUOTA then
     return settle_quota(name, entry)
+  elseif entry.kind == UNITS then
+    return settle_units(name, entry)
   end
   return free_slot(name, entry)
 end

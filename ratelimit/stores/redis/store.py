@@ -6,6 +6,7 @@ from threading import local
 from typing import Any, Final
 from uuid import uuid4
 
+from ratelimit import unit_counters
 from ratelimit.bucket import Outcome, Record, TakeRequest, convert_debt
 from ratelimit.claim import NO_POLICY, Claim, Undecided
 from ratelimit.limit import NS_PER_SECOND, CostExceedsBurst, Limit
@@ -20,6 +21,7 @@ from ratelimit.stores.redis.layout import LimitChanged
 from ratelimit.stores.redis.reservation_encoding import TOO_MANY_OPEN
 from ratelimit.stores.redis.reservations import RedisReservations
 from ratelimit.stores.redis.scripts import CHANGE, RESERVE, SHIFT, TAKE, Script
+from ratelimit.unit_counters import UnitCounter
 
 _SCAN_BATCH: Final = 1000
 _ATTEMPTS: Final = 5
@@ -145,6 +147,16 @@ class RedisStore(RedisReservations):
                     if raw is not None and key.startswith(prefix):
                         yield key, layout.parse_record(raw)
 
+    def scan_units(self, since_s: int = 0) -> Iterator[tuple[bytes, UnitCounter]]:
+        with self._store_errors():
+            names = iter(self._unit_names(since_s))
+            while batch := list(islice(names, _SCAN_BATCH)):
+                for name, raw in zip(batch, self._values(batch), strict=True):
+                    yield self.keys.unit_counter_of(name), unit_counters.load(raw)
+
+    def unit_counters(self, names: Sequence[bytes]) -> list[UnitCounter]:
+        return [unit_counters.load(raw) for raw in self._counter_values(names)]
+
     def clean_up(self) -> None:
         """Remove keys from the index that were not used for an hour."""
         # No reader of the index looks back further than an hour.
@@ -228,6 +240,13 @@ class RedisStore(RedisReservations):
 
     def _change(self, key: bytes, *arguments: Any, index: bytes | None = None) -> None:
         self._run(CHANGE, [self.keys.record_or_counter(key), *([index] if index else [])], arguments)
+
+    def _unit_names(self, since_s: int) -> Iterable[bytes]:
+        if self.keys.units is None:
+            scanned: Iterable[bytes] = self._client.scan_iter(match=self.keys.unit_pattern(), count=_SCAN_BATCH)
+            return scanned
+        # The index has all counters, because a late settlement changes one that isn't in use.
+        return list(self._client.zrangebyscore(self.keys.units, since_s - _INDEX_UPDATE_SECONDS, "+inf"))
 
     def _record_names(self, prefix: bytes, since_ns: int) -> Iterable[bytes]:
         index = self.keys.index(prefix)

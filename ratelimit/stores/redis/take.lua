@@ -6,7 +6,7 @@
 --
 -- KEYS: the n records, the call sequence of this call if it has one, the number of the policies if it is checked, the
 -- counters of all claims in their order (the same one as often as it is claimed), the index of when keys were used if
--- there is one.
+-- there is one, and that of usage by unit if there are claims on it.
 -- ARGV: the time ('' for the server's clock), this call's number in its sequence and its deadline ('' without a
 -- sequence), the caller's number of the policies (NO_POLICY to check none) and the number of claims ('' for neither),
 -- then n requests, each followed by the number of its claims and its claims, if it has any.

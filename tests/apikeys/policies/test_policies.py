@@ -17,6 +17,7 @@ from apikeys.policies.quota_rows import write_uses
 from apikeys.policies.service import PolicyService
 from ratelimit.claim import CountersMissing, PolicyOutdated, QuotaUse
 from ratelimit.limiter import Limiter
+from ratelimit.unit_counters import claims_on_units, parse_name
 from tests.apikeys.policies.stated import quota, rate
 from tests.conftest import Clock
 
@@ -89,13 +90,19 @@ def test_key_without_plans_asks_nothing(
     other = record_of(keys.issue({"label": "x", "owner": "other"}).key)
     assert policies.limits_of(other) == ()
     assert policies.claims_of(other, ONE, int(clock.seconds())) == ((), ())
+    counted = policies.claims_of(other, {"requests": 1, "tokens": 5}, int(clock.seconds()))
+    assert counted == (claims_on_units(other.auth.key_id.encode(), {"tokens": 5}), ())
 
 
 def test_only_limits_of_the_named_units_are_asked(policies: Policies, record: KeyRecord, clock: Clock) -> None:
     def asked(costs: dict[str, int]) -> list[tuple[str, int]]:
         resolved = policies.claims_of(record, costs, int(clock.seconds()))
-        assert [limit.counter for limit in resolved.limits] == [claim.counter for claim in resolved.claims]
-        return [(limit.limit.name, claim.cost) for claim, limit in zip(*resolved, strict=True)]
+        limited = resolved.claims[: len(resolved.limits)]
+        assert [limit.counter for limit in resolved.limits] == [claim.counter for claim in limited]
+        usage = claims_on_units(record.auth.key_id.encode(), costs)
+        assert resolved.claims[len(limited) :] == usage
+        assert [parse_name(claim.counter)[1] for claim in usage] == [unit for unit in costs if unit != "requests"]
+        return [(limit.limit.name, claim.cost) for claim, limit in zip(limited, resolved.limits, strict=True)]
 
     assert asked({"requests": 2}) == [("second", 2), ("all", 2)]
     assert asked({"requests": 2, "tokens": 350}) == [("second", 2), ("tokens", 350), ("all", 2)]
@@ -288,7 +295,7 @@ def test_missing_counters_are_seeded_from_their_rows(
     policies: Policies, record: KeyRecord, limiter: Limiter, clock: Clock
 ) -> None:
     now_s = int(clock.seconds())
-    tokens, every = policies.claims_of(record, {"requests": 1, "tokens": 5}, now_s).claims[1:]
+    tokens, every = policies.claims_of(record, {"requests": 1, "tokens": 5}, now_s).claims[1:3]
     known = QuotaUse(tokens.counter, tokens.definition, tokens.terms[0].ends_s, 990, 3)
     write_uses([known], {tokens.counter: 1000}, datetime.fromtimestamp(now_s, UTC))
     with pytest.raises(CountersMissing) as missing:
