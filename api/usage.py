@@ -20,7 +20,9 @@ class KeyUsage(KeyAPIView):
 
     @extend_schema(operation_id="key_usage", responses=keys.Usage(many=True))
     def get(self, request: Request, key_id: str) -> Response:
-        """Show a key's use: requests that were allowed and throttled, by step. Steps without a request are left out."""
+        """Show a key's use by step: allowed and throttled requests, and costs in other units. Steps without
+        use are left out.
+        """
         return Response(usage_json(find_key(key_id), timezone.now(), **self.parameters))
 
 
@@ -31,7 +33,7 @@ class OwnUsage(KeyAPIView):
 
     @extend_schema(operation_id="own_usage", responses=keys.Usage(many=True))
     def get(self, request: Request) -> Response:
-        """Show the calling key's own use: requests that were allowed and throttled, by step. Steps without a request
-        are left out.
+        """Show the calling key's own use by step: allowed and throttled requests, and costs in other units.
+        Steps without use are left out.
         """
         return Response(usage_json(find_key(caller(request).key_id), timezone.now(), **self.parameters))

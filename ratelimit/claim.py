@@ -54,7 +54,8 @@ class Claim(NamedTuple):
 
     `counter` is the counter's name: `k:KEY_ID:NAME`, or `o:OWNER:NAME` with the number of the owner's row, if all keys
     of an owner share it, or `u:KEY_ID:UNIT` for usage by unit. `definition` is a number of 48 bits that identifies what
-    it counts; a counter with another one starts again at zero. If `enforced` is false, the cost is counted, but never refused.
+    it counts; a counter with another one starts again at zero. If `enforced` is false, the cost is counted, but never
+    refused.
     """
 
     counter: bytes

@@ -100,17 +100,17 @@ def ask(get: GetCounter, claims: Sequence[Claim], now_ns: int, holder: Holder | 
             index = current_term(terms, now_s)
             term = terms[index]
         measured: _Measured | None
-        if term[1] is None and not term[3] and not term[2]:
-            measured = units_added(get(name), now_s, cost, 0, now_s), 0, 0, 0, now_s
-        elif term[1] is None and not term[3]:
-            measured = _ask_slots(get(name), definition, term, cost, enforced, holder, now_ns)
-        elif term[1] is None:
+        if term[1] is not None:
+            measured = _ask_rate(get(name), definition, term[1], cost, enforced, now_ns)
+        elif term[3]:
             measured = _ask_quota(get(name), definition, term, cost, enforced, now_s, now_ns)
             if measured is None:
                 missing.append(name)
                 continue
+        elif term[2]:
+            measured = _ask_slots(get(name), definition, term, cost, enforced, holder, now_ns)
         else:
-            measured = _ask_rate(get(name), definition, term[1], cost, enforced, now_ns)
+            measured = units_added(get(name), now_s, cost, 0, now_s), 0, 0, 0, now_s
         record, before, after, wait_ns, ends_s = measured
         if wait_ns and not isinstance(refused, CostExceedsClaim):
             # A reservation holds one slot, whatever it costs.

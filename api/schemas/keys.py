@@ -192,12 +192,22 @@ class Finish(Shape):
     )
 
 
+class UnitUsage(Shape):
+    """What was charged in one unit within one step, and what of that was given back."""
+
+    charged = whole_number_field()
+    returned = whole_number_field(help_text="By reservations that cost less than their estimate, or were cancelled.")
+
+
 class Usage(Shape):
-    """Requests within one step."""
+    """Use within one step."""
 
     start = serializers.DateTimeField()
-    allowed = whole_number_field()
-    throttled = whole_number_field()
+    allowed = whole_number_field(help_text="Requests.")
+    throttled = whole_number_field(help_text="Requests.")
+    units = serializers.DictField(
+        child=UnitUsage(), required=False, help_text="By unit other than requests; absent if there were no such costs."
+    )
 
 
 class KeyCaller(Shape):

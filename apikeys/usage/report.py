@@ -1,11 +1,13 @@
 """Usage of one key by minute, hour or day, as JSON."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from apikeys.models import APIKey, UsageStep
-from apikeys.usage.points import points_of
+from apikeys.usage.points import Point, points_of
 from apikeys.usage.steps import STEPS, step_start
+from apikeys.usage.units.amounts import Amounts, amounts_by_step
 from latchkey.problems import FieldError
 from latchkey.query import Query, choice_parameter, time_parameter
 from latchkey.timestamps import rfc3339
@@ -30,8 +32,9 @@ def usage_json(
     until: datetime | None = None,
     step: str = DEFAULT_STEP,
 ) -> list[dict[str, object]]:
-    """Return `[{start, allowed, throttled}]` from the parsed parameters of QUERY. Steps without a request are left
-    out.
+    """Return `[{start, allowed, throttled}]` from the parsed parameters of QUERY. Steps without usage are left out.
+
+    A step with usage in other units than requests also has `units`: `{unit: {charged, returned}}`.
 
     Raises InvalidParameters, also for more than MAX_STEPS steps.
     """
@@ -44,5 +47,16 @@ def usage_json(
         detail = f"At most {MAX_STEPS} steps are possible. Use a longer step."
         raise InvalidParameters.of([FieldError("/step", "too-many-steps", detail)])
     first = step_start(UsageStep(step), begin)
-    points = points_of([key.pk], UsageStep(step), first, end)[key.pk]
-    return [{"start": rfc3339(point.start), "allowed": point.allowed, "throttled": point.throttled} for point in points]
+    points = {point.start: point for point in points_of([key.pk], UsageStep(step), first, end)[key.pk]}
+    units = amounts_by_step(key.pk, UsageStep(step), first, end)
+    # What a reservation is given back belongs to the time of its estimate, so a step can have units alone.
+    return [_step_json(points.get(start, Point(start)), units.get(start, {})) for start in sorted({*points, *units})]
+
+
+def _step_json(point: Point, units: Mapping[str, Amounts]) -> dict[str, object]:
+    fields: dict[str, object] = {
+        "start": rfc3339(point.start),
+        "allowed": point.allowed,
+        "throttled": point.throttled,
+    }
+    return {**fields, "units": {unit: amounts._asdict() for unit, amounts in units.items()}} if units else fields

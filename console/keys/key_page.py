@@ -16,6 +16,7 @@ from apikeys.policies.effective import SUBJECT_KEY
 from apikeys.representation import working_secrets
 from apikeys.rotation import rotation_in
 from apikeys.usage.series import usage_of
+from apikeys.usage.units.amounts import amounts_by_unit
 from console.form_errors import show_problem
 from console.formatting import format_limit
 from console.keys.bucket_state import Look, bucket_state, look_at
@@ -106,10 +107,17 @@ def _context(request: HttpRequest, key: APIKey, now: datetime) -> dict[str, Any]
         "secrets": [(secret, secret.last_used(look.record)) for secret in working_secrets(shown, now)],
         "rotation": rotation_in(shown, look.record, now),
         **callers_context(shown),
-        **usage_chart(request, partial(usage_of, shown), now),
+        **_usage(shown, request, now),
         "lines": _event_lines(shown, now) if request.user.has_perm("events.view_event") else [],
         "violations": violations_of(shown, now),
     }
+
+
+def _usage(key: APIKey, request: HttpRequest, now: datetime) -> dict[str, Any]:
+    """Return the context of `console/usage.html`, with what the key's requests cost in other units in that range."""
+    chart = usage_chart(request, partial(usage_of, key), now)
+    # Pairs, as for the metadata.
+    return {**chart, "units": [*amounts_by_unit(key.pk, chart["range"].step, chart["range"].steps, now).items()]}
 
 
 def _limits(key: APIKey, look: Look, now: datetime) -> dict[str, Any]:

@@ -155,7 +155,7 @@ class LmdbStore(LmdbEnvironment, CounterStore, ReservationStore):
         def count(transaction: lmdb.Transaction) -> None:
             now_s = self.now_ns() // NS_PER_SECOND
             for claim in usage:
-                raw = transaction.get(claim.counter)
+                raw = bytes(transaction.get(claim.counter, unit_counters.EMPTY))
                 transaction.put(claim.counter, unit_counters.added(raw, now_s, claim.cost, 0, now_s))
 
         if usage:

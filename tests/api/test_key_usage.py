@@ -7,7 +7,7 @@ import pytest
 from django.utils import timezone
 
 from apikeys.config_service import IssuedKey
-from apikeys.models import Usage, UsageStep
+from apikeys.models import UnitUsage, Usage, UsageStep
 from apikeys.usage.steps import step_start
 from tests.conftest import Caller
 
@@ -37,6 +37,20 @@ def test_usage_by_step(api: Caller, root: IssuedKey) -> None:
     assert [row["allowed"] for row in minutes] == [1, 2, 4]
     assert list(minutes[0]) == ["start", "allowed", "throttled"]
     assert RFC3339.fullmatch(minutes[0]["start"])
+
+
+def test_usage_by_unit_is_with_the_step(api: Caller, root: IssuedKey) -> None:
+    hour = step_start(UsageStep.HOUR, timezone.now())
+    earlier = hour - timedelta(hours=2)
+    Usage.objects.create(key=root.key, step="hour", start=earlier, allowed=3)
+    for start, unit, charged, returned in ((earlier, "tokens", 10**15, 288), (earlier, "a", 1, 0), (hour, "a", 5, 5)):
+        UnitUsage.objects.create(key=root.key, step="hour", start=start, unit=unit, charged=charged, returned=returned)
+    first, second = api.get(f"/v1/keys/{root.key.key_id}/usage").json()
+    assert list(first) == ["start", "allowed", "throttled", "units"]
+    assert first["units"] == {"a": {"charged": 1, "returned": 0}, "tokens": {"charged": 10**15, "returned": 288}}
+    # A step can have units alone: what is given back belongs to the time of the estimate.
+    assert second == {**second, "allowed": 0, "throttled": 0, "units": {"a": {"charged": 5, "returned": 5}}}
+    assert api.get("/v1/whoami/usage").json()[0]["units"] == first["units"]
 
 
 @pytest.mark.parametrize(

@@ -68,10 +68,10 @@ def test_usage_of_each_period_is_what_its_quota_counted(
             sums["returned"][unit, step_start(step, minute)] += returned
         for which, expected in sums.items():
             assert {(row.unit, row.start): getattr(row, which) for row in rows} == dict(expected)
-        charged, returned = Counter[str](), Counter[str]()
+        totals: dict[str, Counter[str]] = {"charged": Counter(), "returned": Counter()}
         for row in rows:
-            charged[row.unit] += row.charged
-            returned[row.unit] += row.returned
-        assert (+charged, +returned) == (+world.charged, +world.returned)
+            totals["charged"][row.unit] += row.charged
+            totals["returned"][row.unit] += row.returned
+        assert (+totals["charged"], +totals["returned"]) == (+world.charged, +world.returned)
         for total in UsageTotal.objects.filter(step=step):
             assert total.unit_rows == rows.filter(start=total.start).count()

@@ -37,6 +37,47 @@ print("ready", flush=True)
 while True:
     UsageRollup(default_limiter().store).write_pending()
 """
+# A worker: reserves, settles and cancels tokens of one quota, in no time, until it is killed.
+SPEND = """
+import random
+from ratelimit.claim import Claim, QuotaUse, Term
+from ratelimit.limiter import default_limiter
+from ratelimit.reservation import NewReservation
+from ratelimit.reservation_id import new_name
+from ratelimit.unit_counters import claims_on_units
+store, key, end = default_limiter().store, b"lk_spender00000", 4_000_000_000
+store.seed_quotas([QuotaUse(b"k:lk_spender00000:tokens", 7, end, 0)])
+def claims(cost):
+    quota = Claim(b"k:lk_spender00000:tokens", 7, cost, True, (Term(end, None, 10**15, end),))
+    return (quota, *claims_on_units(key, {"tokens": cost}))
+print("ready", flush=True)
+while True:
+    name = new_name(key)
+    store.take(key, None, claims=claims(random.randint(1, 1000)))
+    store.reserve((key, None, 1, 0, 0, claims(800)), NewReservation(name, b"lk_service00000", 3600))
+    if random.random() < 0.5:
+        store.settle(name, b"lk_service00000", 1, claims(random.randint(0, 1600)))
+    elif random.random() < 0.5:
+        store.cancel(name, b"lk_service00000")
+"""
+SPENDER = """
+from apikeys.config_service import ConfigService
+from apikeys.models import APIKey
+from events.origin import Origin
+key = ConfigService(Origin("command:test", "request-of-test")).issue({"label": "spender"}).key
+APIKey.objects.filter(pk=key.pk).update(key_id="lk_spender00000")
+"""
+SPENT = """
+import json
+from django.db.models import F, Sum
+from apikeys.models import UnitUsage, UsageStep
+from apikeys.usage.rollup import UsageRollup
+from ratelimit.limiter import default_limiter
+UsageRollup(default_limiter().store).write_pending()
+(use,) = default_limiter().quota_uses([b"k:lk_spender00000:tokens"])
+used = {step: UnitUsage.objects.filter(step=step).aggregate(n=Sum(F("charged") - F("returned")))["n"] for step in UsageStep}
+print(json.dumps([use.used, used, UnitUsage.objects.aggregate(n=Sum("returned"))["n"]]))
+"""
 SUMS = """
 import json
 from datetime import UTC, datetime
@@ -61,8 +102,8 @@ def shell(installation: RunningServer, program: str) -> str:
     return installation.manage("shell", "-v0", "-c", program).stdout
 
 
-def writer(installation: RunningServer) -> "subprocess.Popen[bytes]":
-    command = [sys.executable, MANAGE, "shell", "-v0", "-c", WRITE]
+def start(installation: RunningServer, program: str) -> "subprocess.Popen[bytes]":
+    command = [sys.executable, MANAGE, "shell", "-v0", "-c", program]
     return subprocess.Popen(command, env=installation.environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
 
 
@@ -71,7 +112,7 @@ def test_killed_writers_count_every_request_once(installation: RunningServer) ->
     chance = random.Random(20)
     for _ in range(ROUNDS):
         shell(installation, USE)
-        writers = [writer(installation) for _ in range(2)]
+        writers = [start(installation, WRITE) for _ in range(2)]
         try:
             for one in writers:
                 assert one.stdout is not None
@@ -85,3 +126,24 @@ def test_killed_writers_count_every_request_once(installation: RunningServer) ->
     throttled = KEYS // 10 * (ROUNDS * TIMES - 1)
     sums = [KEYS * ROUNDS * TIMES - throttled, throttled]
     assert found == {step: [sums, sums, True] for step in ("minute", "hour", "day")}
+
+
+def test_usage_by_unit_is_what_the_quota_counted_although_workers_and_writers_are_killed(
+    installation: RunningServer,
+) -> None:
+    shell(installation, SPENDER)
+    chance = random.Random(21)
+    for _ in range(ROUNDS):
+        processes = [start(installation, program) for program in (SPEND, SPEND, WRITE, WRITE)]
+        try:
+            for one in processes:
+                assert one.stdout is not None
+                assert one.stdout.readline() == b"ready\n"
+            time.sleep(chance.uniform(0.1, 0.4))
+        finally:
+            for one in processes:
+                one.kill()
+                one.communicate()
+    used, by_step, returned = json.loads(shell(installation, SPENT))
+    assert returned > 0
+    assert by_step == dict.fromkeys(("minute", "hour", "day"), used)

@@ -13,7 +13,9 @@ from apikeys.models import QuotaUse
 from apikeys.policies.service import PolicyService
 from events.origin import Origin
 from gateway.native.metrics import flush
+from ratelimit.costs import MAX_UNITS
 from ratelimit.limiter import default_limiter
+from ratelimit.unit_counters import name_of
 from tests.gateway.endpoints import Answered, Ask, by_django, by_fast_path, check, natively
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -55,6 +57,30 @@ def test_fields_list_all_limits_and_the_claimed_ones(ask: Ask, service: ConfigSe
     assert with_tokens.fields["ratelimit"] == '"key";r=2;t=720, "monthly";r=97, "tpm";r=100;t=4'
     assert with_tokens.fields["x-ratelimit-limit"] == "1000", "a tenth of it is left, which is less than two fifths"
     assert with_tokens.fields["x-ratelimit-reset"] == "3240"
+
+
+def test_costs_in_other_units_are_usage_of_any_key(ask: Ask, service: ConfigService, policies: PolicyService) -> None:
+    """Also if the key has no limit in the unit, or none at all."""
+    limited = issue(service, policies, TOKENS)
+    free = service.issue({"label": "x", "rate_limit": {"burst": 5, "per_seconds": 3600}}).credential.reveal()
+    for credential in (limited, free):
+        plain, costly = check(ask, credential), check(ask, credential, "cost.tokens=350")
+        assert (plain.status, costly.status) == (204, 204)
+        assert costly.fields["ratelimit-policy"] == plain.fields["ratelimit-policy"]
+        assert ("tpm" in costly.fields["ratelimit"]) is (credential == limited)
+    assert check(ask, limited, "cost.tokens=900").status == 429
+    assert check(ask, free, "cost.token=1").status == 422
+    counted = {
+        name: sum(place.charged for place in found.places) for name, found in default_limiter().store.scan_units()
+    }
+    assert counted == {name_of(one.partition(":")[0].encode(), "tokens"): 350 for one in (limited, free)}
+
+
+def test_too_many_units_are_rejected(ask: Ask, service: ConfigService, policies: PolicyService) -> None:
+    caller = service.issue({"label": "s", "scopes": ["verify"], "rate_limit": None}).credential.reveal()
+    costs = {f"unit{number}": 1 for number in range(MAX_UNITS + 1)}
+    answer = verify(natively, caller, issue(service, policies, TOKENS), costs=costs)
+    assert [(error["pointer"], error["code"]) for error in answer.problem["errors"]] == [("/costs/unit16", "too-many")]
 
 
 def test_second_request_is_answered_by_the_fast_path(service: ConfigService, policies: PolicyService) -> None:

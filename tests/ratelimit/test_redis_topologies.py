@@ -18,6 +18,7 @@ from ratelimit.stores.base import BucketStoreUnavailable, ClaimsUnsupported, Tak
 from ratelimit.stores.redis.address import parse_address
 from ratelimit.stores.redis.async_store import AsyncRedisStore
 from ratelimit.stores.redis.store import RedisStore
+from ratelimit.unit_counters import claims_on_units, name_of
 from tests.conftest import Clock
 from tests.ratelimit.claims.asking import quota, rate, seed
 from tests.support.event_loops import closed
@@ -97,6 +98,9 @@ def test_a_cluster_takes_limits_of_a_key_and_none_of_its_owner() -> None:
         assert store.adjust(own, add=-2).value == 2 * Limit(4, 60).price
         assert [use.used for use in store.quota_uses([month.counter]) if use] == [2]
         assert [one.refused for one in store.peek_claims([own, month]) if isinstance(one, ClaimState)] == [False, True]
+        store.take(KEY, LIMIT, claims=claims_on_units(KEY, {"tokens": 350}))
+        ((name, counter),) = store.scan_units()
+        assert (name, sum(place.charged for place in counter.places)) == (name_of(KEY, "tokens"), 350)
         store.close()
 
 

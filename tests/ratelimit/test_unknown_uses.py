@@ -19,6 +19,7 @@ from ratelimit.stores.redis.async_store import AsyncRedisStore
 from ratelimit.stores.redis.leasing_store import LeasingStore
 from ratelimit.stores.redis.scripts import TAKE
 from ratelimit.stores.redis.store import RedisStore
+from ratelimit.unit_counters import claims_on_units
 from tests.support.redis_server import RedisServer
 from tests.support.waiting import wait_until
 
@@ -106,6 +107,23 @@ def test_undelivered_call_is_counted_locally(store: FallbackStore) -> None:
     assert len(send(store, call)) == 2
     store._unsettled.settle()
     assert counted(store) == (0, 5)
+
+
+@pytest.mark.parametrize("executed", [True, False])
+def test_usage_by_unit_is_counted_once(store: FallbackStore, executed: bool) -> None:
+    assert store._unsettled is not None
+    assert store.local is not None
+    request: TakeRequest = (KEY, LIMIT, 1, 0, 0, claims_on_units(KEY, {"tokens": 350}))
+    call = next_call(store)
+    if executed:
+        encoded = (request, layout.encode_request(request))
+        store.primary._run(TAKE, *store.primary.keys.take_arguments([encoded], b"", call))
+    assert len(store._unsettled.take(request, call)[4]) == 1
+    assert list(store.local.scan_units()) == []
+    store._unsettled.settle()
+    counters = [*store.primary.scan_units(), *store.local.scan_units()]
+    assert [sum(place.charged for place in counter.places) for _, counter in counters] == [350]
+    assert len(list(store.primary.scan_units())) == executed
 
 
 def test_executed_calls_of_a_sequence_are_counted_once(store: FallbackStore) -> None:

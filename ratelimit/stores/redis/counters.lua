@@ -73,7 +73,7 @@ end
 -- Notes in an index, if there is one, when a counter of usage has changed.
 local function index_units(index, name, counter, now_s)
   if index and counter[4] then
-    redis.call('ZADD', index, now_s, name)
+    redis.call('ZADD', index, 'GT', now_s, name)
   end
 end
 

@@ -140,7 +140,8 @@ class KeyNames:
         index = self.index(requests[0][0][0])
         if index is not None:
             names.append(index)
-            if counters and self.units and any(is_unit_claim(claim) for request, _ in requests for claim in request[5]):
+            # Claims on usage are the last ones of a request.
+            if counters and self.units and any(r[5] and is_unit_claim(r[5][-1]) for r, _ in requests):
                 names.append(self.units)
         numbered = b"" if call is None else call.argument()
         return names, [now, numbered, encode_policy(policy, len(counters)), *(request for _, request in requests)]

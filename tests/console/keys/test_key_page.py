@@ -1,15 +1,18 @@
 """Page of a key: what it shows before anything is edited."""
 
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from apikeys.config_service import ConfigService
-from apikeys.models import APIKey
+from apikeys.models import APIKey, UnitUsage, UsageStep
+from apikeys.usage.steps import step_start
 from console.keys.bucket_state import BucketState, bucket_state, look_at
 from health import key_violations
 from ratelimit.limiter import default_limiter
@@ -17,7 +20,7 @@ from ratelimit.stores.base import BucketStoreError
 from tests.console.keys.pages import path
 
 pytestmark = pytest.mark.django_db
-MOST_QUERIES = 18
+MOST_QUERIES = 19
 
 
 def take(key: APIKey, count: int) -> None:
@@ -69,6 +72,19 @@ def test_page_shows_metadata(admin: Client, service: ConfigService) -> None:
         ("items", "one of dict&#x27;s own names"),
     ):
         assert f"<dt>{name}</dt><dd>{text}</dd>" in page
+
+
+def test_page_shows_usage_by_unit(admin: Client, service: ConfigService) -> None:
+    key = service.issue({"label": "one"}).key
+    assert "Other units" not in admin.get(path(key)).content.decode()
+    hour = step_start(UsageStep.HOUR, timezone.now())
+    for start, charged, returned in ((hour, 1_200_000, 40_000), (hour - timedelta(hours=1), 5, 1)):
+        UnitUsage.objects.create(key=key, step="hour", start=start, unit="tokens", charged=charged, returned=returned)
+    page = admin.get(path(key)).content.decode()
+    assert "<caption>Other units in the last 24 hours</caption>" in page
+    row = re.search(r'<th scope="row"><code>tokens</code></th>.*?</tr>', page)
+    assert row is not None
+    assert re.findall(r'class="number">([^<]*)', row[0]) == ["1,200,005", "40,001", "1,160,004"]
 
 
 def test_form_is_closed_until_it_is_needed(admin: Client, service: ConfigService) -> None:

@@ -7,6 +7,8 @@ from apikeys.config_service import ConfigService
 from apikeys.models import QuotaUse
 from apikeys.policies.policies import default_policies
 from apikeys.policies.service import PolicyService
+from apikeys.usage.rollup import UsageRollup
+from ratelimit.limiter import default_limiter
 from tests.conftest import Caller
 from tests.gateway.reservations.asking import STREAMS, TOKENS, TPM, UNKNOWN, issue, made, reserve, settle, used
 
@@ -33,6 +35,32 @@ def test_settling_returns_what_the_work_did_not_cost(
     assert (tpm["name"], tpm["returned"], tpm["used"]) == ("tpm", 288, 512)
     assert (key["name"], key["unit"], key["reserved"], key["cost"]) == ("key", "requests", 1, 1)
     assert used(api, credential) == {"key": 1, "budget": 512, "tpm": 512, "streams": 0}
+
+
+def test_usage_by_unit_has_what_was_charged_and_returned(
+    api: Caller, gateway: Caller, service: ConfigService, policies: PolicyService
+) -> None:
+    """Also of a key without a plan, and in a unit that was not reserved."""
+    images = {"name": "images", "unit": "images", "rate": {"burst": 5, "per_seconds": 60}}
+    limited = issue(service, policies, TOKENS, images)
+    free = service.issue({"label": "x"}).credential.reveal()
+    for credential in (limited, free):
+        reservation = made(reserve(gateway, credential))
+        settled = [settle(gateway, reservation, tokens=512, images=3).json() for _ in range(2)]
+        assert settled[0] == settled[1]
+        assert {limit["unit"] for limit in settled[0]["limits"]} <= {"requests", "tokens", "images"}
+        assert len(settled[0]["limits"]) == (3 if credential == limited else 1)
+        cancelled = made(reserve(gateway, credential, 100))
+        assert gateway.delete(f"/v1/reservations/{cancelled}").status_code == 204
+        made(reserve(gateway, credential, 10))
+    UsageRollup(default_limiter().store).write_pending()
+    for credential in (limited, free):
+        (hour,) = api.get(f"/v1/keys/{credential.partition(':')[0]}/usage").json()
+        assert hour["units"] == {
+            "images": {"charged": 3, "returned": 0},
+            "tokens": {"charged": 910, "returned": 388},
+        }
+    assert used(api, limited)["budget"] == 910 - 388
 
 
 def test_settling_twice_is_the_same_as_once(

@@ -1,5 +1,6 @@
 """Every command against a real server: what it does, and how it shows it as JSON and as a table."""
 
+import csv
 import json
 import re
 from datetime import UTC, datetime, timedelta
@@ -144,15 +145,27 @@ def test_rotate_and_finish(latchkey: Latchkey, key: dict[str, Any]) -> None:
 def test_usage(latchkey: Latchkey, server: RunningServer, key: dict[str, Any]) -> None:
     start = f"{datetime.now(UTC) - timedelta(minutes=1):%Y-%m-%dT%H:%M:00Z}"
     program = (
-        "from apikeys.models import APIKey, Usage; from django.utils.dateparse import parse_datetime as at;"
+        "from apikeys.models import APIKey, UnitUsage, Usage; from django.utils.dateparse import parse_datetime as at;"
         f"key = APIKey.objects.get(key_id={key['key_id']!r});"
-        f"Usage.objects.create(step='minute', start=at({start!r}), allowed=7, throttled=2, key=key)"
+        f"Usage.objects.create(step='minute', start=at({start!r}), allowed=7, throttled=2, key=key);"
+        f"UnitUsage.objects.create(step='minute', start=at({start!r}), unit='tok', charged=80, returned=9, key=key)"
     )
     server.manage("shell", "-v0", "-c", program)
     found = latchkey.json("usage", key["key_id"], "--since", "2h", "--step", "minute")
     assert [(step["allowed"], step["throttled"]) for step in found] == [(7, 2)]
     table = latchkey.run("usage", key["key_id"], "--step", "minute").out
-    assert table.split() == ["START", "ALLOWED", "THROTTLED", found[0]["start"], "7", "2"]
+    heading, row = table.splitlines()
+    assert re.split(" {2,}", heading) == ["START", "ALLOWED", "THROTTLED", "TOK CHARGED", "TOK RETURNED"]
+    assert row.split() == [start, "7", "2", "80", "9"]
+    assert found[0]["units"] == {"tok": {"charged": 80, "returned": 9}}
+    lines = latchkey.run("usage", key["key_id"], "--step", "minute", "--format", "csv").out.splitlines()
+    assert next(csv.DictReader(lines)) == {
+        "start": start,
+        "allowed": "7",
+        "throttled": "2",
+        "tok_charged": "80",
+        "tok_returned": "9",
+    }
     own = latchkey.json("usage", "--step", "minute", LATCHKEY_API_KEY=key["credential"])
     assert found[0] in own, "the calls themselves may be there too"
     assert latchkey.run("usage", key["key_id"], LATCHKEY_API_KEY=key["credential"]).exit_code == 2

@@ -14,6 +14,7 @@ from latchkey.client.failures import CallingKeyThrottled, ReceivedProblem, Wrong
 from latchkey.client.key import Key, KeyReceipt
 from latchkey.client.rate_limit import RateLimit
 from latchkey.client.retries import RetryPolicy
+from latchkey.client.usage import UnitUsage
 from latchkey.credentials import MalformedCredential
 from latchkey.problems import FieldError, ProblemError
 from latchkey.trace_context import parse_traceparent
@@ -105,9 +106,11 @@ def test_a_key_that_may_not_read_gets_receipts(client: Client, responses: list[S
 
 def test_usage_of_a_key_and_of_the_one_that_calls(client: Client, responses: list[StubResponse], server: Stub) -> None:
     step = {"start": "2027-01-31T09:00:00Z", "allowed": 7, "throttled": 2}
-    responses += [json_response([step]), json_response([])]
-    (found,) = client.usage(step="hour")
+    units = {"units": {"tokens": {"charged": 800, "returned": 288}}}
+    responses += [json_response([step, {**step, **units}]), json_response([])]
+    found, with_units = client.usage(step="hour")
     assert (found.start, found.allowed, found.throttled) == (datetime(2027, 1, 31, 9, tzinfo=UTC), 7, 2)
+    assert (found.units, with_units.units) == ({}, {"tokens": UnitUsage(800, 288)})
     assert client.usage(KEY_ID) == []
     assert [request.target for request in server.requests] == ["/v1/whoami/usage?step=hour", f"/v1/keys/{KEY_ID}/usage"]
 

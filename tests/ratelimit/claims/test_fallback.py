@@ -16,6 +16,7 @@ from ratelimit.stores.fallback import FallbackMode, FallbackStore
 from ratelimit.stores.redis.address import parse_address
 from ratelimit.stores.redis.async_store import AsyncRedisStore
 from ratelimit.stores.redis.store import RedisStore
+from ratelimit.unit_counters import UnitCounter, claims_on_units
 from tests.conftest import Clock
 from tests.ratelimit.claims.asking import quota, rate, seed
 from tests.support.redis_server import RedisServer
@@ -96,6 +97,27 @@ def test_allow_mode_measures_nothing(server: RedisServer, make_store: MakeStore)
     outcomes = [store.take(KEY, LIMIT, claims=(OWN._replace(cost=99), MONTH), policy=0) for _ in range(5)]
     assert all(outcome == (True, 0, 0, 0, (UNMEASURED, UNMEASURED)) for outcome in outcomes)
     assert store.peek(KEY).allowed == 5
+
+
+@pytest.mark.parametrize("mode", [FallbackMode.LOCAL, FallbackMode.ALLOW])
+def test_usage_by_unit_is_counted_by_this_host(
+    server: RedisServer, make_store: MakeStore, clock: Clock, mode: FallbackMode
+) -> None:
+    store, usage = make_store(mode), claims_on_units(KEY, {"tokens": 350})
+    lose(server, store)
+    states = store.take(KEY, LIMIT, claims=(OWN, *usage))[4]
+    assert states[0] == (UNMEASURED if mode is FallbackMode.ALLOW else ClaimState(0, False, HOURLY.price, 0, 0))
+    assert store.local is not None
+    assert [charged(counter) for _, counter in store.local.scan_units()] == [350]
+    regain(server, store)
+    clock.move(5)
+    # It has marks of its own, so it is not moved.
+    assert store.reconcile()
+    assert list(store.scan_units()) == []
+
+
+def charged(counter: UnitCounter) -> int:
+    return sum(place.charged for place in counter.places)
 
 
 def test_deny_decides_nothing(server: RedisServer, make_store: MakeStore) -> None:
