@@ -37,7 +37,7 @@ if (page.items[0]?.key_id !== key.key_id || next !== null) throw new Error("the 
 await done(client.GET("/v1/keys/{key_id}", path));
 await done(client.PATCH("/v1/keys/{key_id}", { ...path, body: { rate_limit: null, enabled: true } }));
 const usage = await done(client.GET("/v1/keys/{key_id}/usage", path));
-usage.map((step) => step.allowed + step.throttled);
+usage.map((step) => step.allowed + step.throttled + (step.units?.tokens?.charged ?? 0));
 const callers = await done(client.GET("/v1/keys/{key_id}/callers", path));
 callers.map((caller) => `${caller.kind} ${caller.value}: ${caller.requests}, ${caller.last_seen}`);
 const reserved = [1, 2].map(() => done(client.POST("/v1/reservations", { body: { credential: secret, cost: 2, ttl_seconds: 60 } })));

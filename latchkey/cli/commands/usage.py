@@ -35,7 +35,7 @@ def usage(
     ] = None,
     step: Annotated[Step, typer.Option(help="Length of a step.")] = Step.HOUR,
 ) -> None:
-    """Show how many requests of a key were allowed and throttled, and what they cost in other units.
+    """Show how much a key was used: requests, and what they cost in other units.
 
     Without KEY_ID: those of the calling key, which needs no scope. Without --since: those of a day.
     """
