@@ -20,6 +20,8 @@ from apikeys.models import (
     Owner,
     Plan,
     PolicyNumber,
+    UnitMark,
+    UnitUsage,
     Usage,
     UsageMark,
     UsageRanking,
@@ -54,9 +56,8 @@ def a_token_of_two_keys() -> None:
     a_secret(source=source, digest=b"d")
 
 
-def a_mark() -> object:
-    source, _ = UsageSource.objects.get_or_create(generation="g", defaults={"seen_at": NOW})
-    return UsageMark.objects.create(key=APIKey.objects.get(), source=source)
+def a_source() -> UsageSource:
+    return UsageSource.objects.get_or_create(generation="g", defaults={"seen_at": NOW})[0]
 
 
 def a_caller() -> object:
@@ -100,7 +101,15 @@ BREACHES: dict[str, Callable[[], object]] = {
     ),
     "one_row_a_key_and_caller": lambda: twice(a_caller),
     "one_total_a_step": lambda: twice(lambda: UsageTotal.objects.create(step="day", start=NOW)),
-    "one_mark_a_key_and_store": lambda: twice(a_mark),
+    "one_mark_a_key_and_store": lambda: twice(
+        lambda: UsageMark.objects.create(key=APIKey.objects.get(), source=a_source())
+    ),
+    "one_row_a_key_step_and_unit": lambda: twice(
+        lambda: UnitUsage.objects.create(key=APIKey.objects.get(), step="day", start=NOW, unit="tokens")
+    ),
+    "one_mark_a_key_unit_and_place": lambda: twice(
+        lambda: UnitMark.objects.create(key=APIKey.objects.get(), source=a_source(), unit="tokens", place=1)
+    ),
     "one_answer_an_idempotency_key": lambda: twice(
         lambda: IdempotencyRecord.objects.create(caller="lk_000000000000", name_digest="n", created_at=NOW)
     ),
