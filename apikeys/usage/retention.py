@@ -60,7 +60,9 @@ def kept_shorter(now: datetime) -> dict[UsageStep, datetime]:
     """Return the steps whose rows of single keys are kept shorter than those of all keys, and since when they exist."""
     found = {}
     for step, retention in RETENTION.items():
-        oldest_total = UsageTotal.objects.filter(step=step).order_by("start").first()
+        # A total without requests is there for its rows of other units.
+        with_requests = UsageTotal.objects.filter(step=step).exclude(allowed=0, throttled=0)
+        oldest_total = with_requests.order_by("start").first()
         oldest = Usage.objects.filter(step=step).order_by("start").first()
         if oldest_total and oldest and oldest.start > max(oldest_total.start, now - retention) + _SHORTENED_BY:
             found[step] = oldest.start

@@ -12,7 +12,7 @@ from apikeys.config_service import ConfigService
 from apikeys.models import UnitMark, UnitUsage, Usage, UsageSource, UsageStep, UsageTotal
 from apikeys.usage.batch import Written
 from apikeys.usage.high_water_marks import GONE_AFTER, prune_marks, source_of
-from apikeys.usage.retention import RETENTION, prune_usage, stored_rows
+from apikeys.usage.retention import RETENTION, kept_shorter, prune_usage, stored_rows
 from apikeys.usage.rollup import UsageRollup
 from apikeys.usage.steps import STEPS, step_start
 from apikeys.usage.units import CountedUnits, write_units
@@ -161,6 +161,15 @@ def test_old_rows_are_deleted(key: bytes, clock: Clock, service: ConfigService) 
     assert prune_usage(now) == 3
     assert set(UnitUsage.objects.values_list("start", flat=True)) == {now}
     assert stored_rows() == 3
+
+
+def test_total_without_requests_shortens_nothing(clock: Clock, service: ConfigService) -> None:
+    """A change that was written to a quarter before the first request that is known."""
+    now, pk = from_ns(clock.ns), service.issue({"label": "other"}).key.pk
+    UsageTotal.objects.create(step="minute", start=now - timedelta(hours=9), unit_rows=1)
+    UsageTotal.objects.create(step="minute", start=now, allowed=1, keys=1)
+    Usage.objects.create(key_id=pk, step="minute", start=now, allowed=1)
+    assert kept_shorter(now) == {}
 
 
 def test_oldest_minutes_go_first_beyond_usage_rows(clock: Clock, service: ConfigService, settings: Any) -> None:
