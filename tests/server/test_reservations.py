@@ -18,6 +18,12 @@ from latchkey.client.retries import RetryPolicy
 from latchkey.credentials import Credential
 from tests.support.server import RunningServer
 
+WRITE_USAGE = """
+from apikeys.usage.rollup import UsageRollup
+from ratelimit.limiter import default_limiter
+UsageRollup(default_limiter().store).write_pending()
+"""
+
 
 @pytest.fixture
 def client(server: RunningServer, root: str) -> Any:
@@ -66,6 +72,10 @@ def test_parallel_reservations_are_exact(server: RunningServer, client: Client) 
     with client.reserve(credential, costs={"tokens": 5000}):
         assert used(client, key_id)["budget"] == 10_000
     assert used(client, key_id) == {"key": 10, "budget": 5000, "streams": 0}
+    # What a steward does a few seconds later.
+    server.manage("shell", "-v0", "-c", WRITE_USAGE)
+    units = [step.units["tokens"] for step in client.usage(key_id) if step.units]
+    assert (sum(unit.charged for unit in units), sum(unit.returned for unit in units)) == (15_000, 10_000)
 
 
 def test_slots_are_held_across_workers(client: Client) -> None:
