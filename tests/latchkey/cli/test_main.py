@@ -108,8 +108,11 @@ def test_usage_errors_hide_library_messages(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LATCHKEY_URL", "ftp://nowhere")
+    command = typer.main.get_command(app)
+    # Each run would build it again, which takes longer than the run.
+    monkeypatch.setattr("typer.main.get_command", lambda _app: command)
     tried = 0
-    for arguments in wrongly_typed(typer.main.get_command(app), []):
+    for arguments in wrongly_typed(command, []):
         tried += 1
         assert main(arguments) == 2, arguments
         err = capsys.readouterr().err
