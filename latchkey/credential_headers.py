@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from latchkey import headers
+from latchkey.credential_faults import fault_of_field, fault_of_scheme
 from latchkey.credentials import (
     CREDENTIAL_PATTERN,
     AmbiguousCredential,
@@ -42,6 +43,7 @@ class CredentialHeaders:
         self._foreign: Final = "The request has no key_id:secret." + "".join(
             f"{elsewhere}{name}." for name in self.own_names[:1]
         )
+        self._or_own_name: Final = "".join(f", or as {name}" for name in self.own_names[:1])
 
     @property
     def has_authorization(self) -> bool:
@@ -87,19 +89,31 @@ class CredentialHeaders:
     def _own_credential(self, values: Sequence[str | None]) -> Credential:
         """Return the credential of our own in the fields. Raises what `find` raises."""
         fields = [
-            _from_authorization(value) if schemed else _from_own_field(value)
+            (_from_authorization(value) if schemed else _from_own_field(value)) if value else None
             for schemed, value in zip(self._is_authorization, values, strict=True)
-            if value
         ]
-        texts = _without_foreign_fields(fields)
+        texts = _without_foreign_fields([found for found in fields if found is not None])
         if not texts:
-            raise MissingCredential(f"The request has no API key. Send it as {self.ways}.")
+            raise MissingCredential(self._missing(values))
         if len(texts) == 1:
-            return parse_credential(texts.pop(), otherwise=self._foreign)
+            return parse_credential(texts.pop(), otherwise=self._malformed(fields))
         if _has_credential(texts):
             raise AmbiguousCredential("The request has two different credentials.")
         # A set has no order. Sorting gives the same request the same message each time.
-        raise MalformedCredential(next(filter(None, map(stray_characters, sorted(texts))), self._foreign))
+        raise MalformedCredential(next(filter(None, map(stray_characters, sorted(texts))), self._malformed(fields)))
+
+    def _missing(self, values: Sequence[str | None]) -> str:
+        """Return the detail for a request without a text that may be a credential."""
+        for schemed, value in zip(self._is_authorization, values, strict=True):
+            for text in _field_values(value) if schemed and value else ():
+                if fault := fault_of_scheme(text):
+                    return f"{fault} Send the key as Bearer{self._or_own_name}."
+        return f"The request has no API key. Send it as {self.ways}."
+
+    def _malformed(self, fields: Sequence[set[str] | None]) -> str:
+        """Return the detail for a request whose fields hold these texts, none of which is a credential."""
+        faults = map(fault_of_field, self.names, self._is_authorization, fields)
+        return next(filter(None, faults), self._foreign)
 
 
 def parse_credential_headers(entries: Sequence[str]) -> CredentialHeaders:

@@ -1,6 +1,5 @@
 """Sources of imported keys, as each process knows them: which texts may be imported tokens, and their digests."""
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -15,12 +14,10 @@ from apikeys.cache.query_deadlines import query_deadline
 from apikeys.hmac_secrets import hmac_secrets
 from apikeys.models import ImportSource
 from latchkey.imports.hashes import named_digest
-from latchkey.imports.shape import TokenShape
+from latchkey.imports.shape import TokenShape, is_plausible_token
 
 RELOADED_AFTER_SECONDS: Final = 5.0
 QUERY_DEADLINE_SECONDS: Final = 2.0
-
-_PLAUSIBLE: Final = re.compile(r"[0-9A-Za-z._~+/=:-]{16,256}")
 
 log = structlog.get_logger(__name__)
 
@@ -54,7 +51,7 @@ class ImportSources:
         While the sources are due to be read, every text that could be a token counts: its lookup reads them.
         """
         if self._clock() >= self._due_at:
-            return _PLAUSIBLE.fullmatch(text) is not None
+            return is_plausible_token(text)
         return any(source.shape.matches(text) for source in self._sources or ())
 
     def digests(self, token: str) -> list[bytes]:

@@ -4,6 +4,8 @@ import re
 from dataclasses import dataclass, field
 from typing import Final
 
+from latchkey.credentials import SECRET_PREFIX
+
 ALPHABETS: Final = {
     "digits": "0-9",
     "hex": "0-9a-f",
@@ -17,8 +19,15 @@ MAX_LENGTH: Final = 256
 PREFIX_PATTERN: Final = "[0-9A-Za-z._~+/=:-]{0,64}"
 ALPHABET_PATTERN: Final = rf"({'|'.join(ALPHABETS)})(\+[._~+/=:-]{{1,8}})?"
 
+_PLAUSIBLE = re.compile(r"[0-9A-Za-z._~+/=:-]{16,256}")
 _PREFIX = re.compile(PREFIX_PATTERN)
 _ALPHABET = re.compile(ALPHABET_PATTERN)
+
+
+def is_plausible_token(text: str) -> bool:
+    """Return whether `text` could be an imported token of some shape."""
+    # With the prefix of a secret, it's far more likely to be a mistyped credential of our own.
+    return _PLAUSIBLE.fullmatch(text) is not None and SECRET_PREFIX not in text
 
 
 class ShapeError(ValueError):

@@ -29,6 +29,7 @@ class Options(TypedDict, total=False):
     max_connections: int
     fail_open: bool
     trust_proxy_identity: bool
+    imported_tokens: bool
 
 
 Source = Callable[[str], object]
@@ -41,6 +42,7 @@ class Configuration:
 
     `url` is Latchkey's address for this service, and `public_url` its address for people, in the `type` of problems.
     `timeout_seconds` bounds a verification, and `max_connections` the connections of a process.
+    With `imported_tokens`, a text that could be a token of another system is verified too.
     """
 
     url: str
@@ -50,6 +52,7 @@ class Configuration:
     max_connections: int
     fail_open: bool
     trust_proxy_identity: bool
+    imported_tokens: bool
 
     @classmethod
     def read(cls, framework: Source = lambda _name: None, **options: Unpack[Options]) -> "Configuration":
@@ -75,6 +78,7 @@ class Configuration:
             ),
             fail_open=_switch("FAIL_OPEN", value("fail_open")),
             trust_proxy_identity=_switch("TRUST_PROXY_IDENTITY", value("trust_proxy_identity")),
+            imported_tokens=_switch("IMPORTED_TOKENS", value("imported_tokens")),
         )
 
 

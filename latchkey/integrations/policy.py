@@ -9,6 +9,7 @@ from latchkey.client.failures import ClientError, ReceivedProblem
 from latchkey.client.verification import Verification
 from latchkey.credential_headers import DEFAULT
 from latchkey.credentials import Credential, CredentialError
+from latchkey.imports.shape import is_plausible_token
 from latchkey.integrations.configuration import Configuration
 from latchkey.integrations.diagnosis import diagnosis, is_outage
 from latchkey.integrations.incoming import IncomingRequest
@@ -32,7 +33,7 @@ class Policy:
         if self._configuration.trust_proxy_identity and request.proxy_identity is not None:
             return self._with_scopes(request, Principal.of_proxy(request.proxy_identity), scopes)
         try:
-            return DEFAULT.find(request.credential_fields)
+            return DEFAULT.find(request.credential_fields, self._may_be_token)
         except CredentialError as error:
             # The frames of its traceback hold what the client sent.
             rejected = error.with_traceback(None)
@@ -98,6 +99,10 @@ class Policy:
     def deny_scope(self, request: IncomingRequest, scope: str, fields: Fields | None = None) -> Denied:
         """Return the response to a request whose key lacks `scope`."""
         return self.deny(request, _problem("insufficient-scope", denials.missing_scope(scope)), fields)
+
+    def _may_be_token(self, text: str) -> bool:
+        """Return whether Latchkey is asked if `text`, which isn't a credential of its own, is an imported token."""
+        return self._configuration.imported_tokens and is_plausible_token(text)
 
     def _with_scopes(
         self, request: IncomingRequest, principal: Principal, scopes: Sequence[str], fields: Fields | None = None

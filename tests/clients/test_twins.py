@@ -14,6 +14,7 @@ from latchkey.client.address import server_url
 from latchkey.credential_headers import DEFAULT
 from latchkey.credentials import Credential, CredentialError, generate_key_id, generate_secret
 from latchkey.identity import read_identity
+from latchkey.imports.shape import is_plausible_token
 from latchkey.problem_catalogue import CATALOGUE
 from latchkey.redaction import redact_tokens
 from latchkey.request_id import is_request_id
@@ -27,6 +28,7 @@ alike = settings(max_examples=150, deadline=None, suppress_health_check=[HealthC
 
 ONE, OTHER = (Credential(generate_key_id(), generate_secret()).reveal() for _ in range(2))
 MISTYPED = ONE[:-1] + ("a" if ONE[-1] != "a" else "b")
+TOKEN = "Ab3dEf7h." + "Zy1x" * 8
 ONE_TOKEN = ONE.replace(":", ".")
 BASIC = base64.b64encode(ONE.encode()).decode()
 
@@ -38,15 +40,16 @@ def twin(request: pytest.FixtureRequest) -> Program:
     return program
 
 
-def of_python(api_key: str | None, authorization: str | None) -> Any:
+def of_python(api_key: str | None, authorization: str | None, imported_tokens: bool = False) -> Any:
+    is_token = is_plausible_token if imported_tokens else lambda _text: False
     try:
-        return DEFAULT.find([api_key, authorization]).reveal()
+        return DEFAULT.find([api_key, authorization], is_token).reveal()
     except CredentialError as error:
         return [error.slug, error.detail]
 
 
-_CREDENTIALS = [ONE, ONE_TOKEN, OTHER, MISTYPED, BASIC, "lks_", "lk_x:lks_y", ":", "x" * 200]
-_SCHEMES = ["Bearer", "bearer", "Basic", "BASIC", "Digest"]
+_CREDENTIALS = [ONE, ONE_TOKEN, OTHER, MISTYPED, BASIC, "lks_", "lk_x:lks_y", ":", "x" * 200, TOKEN, "x" * 250]
+_SCHEMES = ["Bearer", "bearer", "Basic", "BASIC", "Digest", "Api-Key", "token", "Bearer ", "KEY "]
 _STRAY = ["'", '"', " ", "  ", ",", ", ", "," * 70, "\\n", "\t", "\u00a0", "“".encode().decode("latin-1"), "\u00e4"]
 _BASE64 = ["=", "==", "YQ==", "YR==", "YQ=", "Y", "/w=="]
 PIECES = st.sampled_from([*_CREDENTIALS, *_SCHEMES, *_STRAY, *_BASE64])
@@ -54,9 +57,12 @@ FIELDS = st.none() | st.lists(PIECES, max_size=6).map("".join)
 
 
 @alike
-@given(FIELDS, FIELDS)
-def test_credential_of_a_request(twin: Program, api_key: str | None, authorization: str | None) -> None:
-    assert twin.call("credential", api_key, authorization) == of_python(api_key, authorization)
+@given(FIELDS, FIELDS, st.booleans())
+def test_credential_of_a_request(
+    twin: Program, api_key: str | None, authorization: str | None, imported_tokens: bool
+) -> None:
+    found = twin.call("credential", api_key, authorization, imported_tokens)
+    assert found == of_python(api_key, authorization, imported_tokens)
 
 
 @pytest.mark.parametrize(
@@ -81,12 +87,30 @@ def test_credential_of_a_request(twin: Program, api_key: str | None, authorizati
         ("," * 64, None),
         ("," * 63, None),
         (None, "Digest a=1, b=2"),
+        (ONE[:-1], None),
+        (ONE[:-1], "Bearer a.b.c"),
+        (f"Bearer {ONE}", None),
+        (None, f"Bearer {ONE[:-1]}"),
+        (None, f"Basic {base64.b64encode(ONE[:-1].encode()).decode()}"),
+        (None, f"API-KEY  {ONE}"),
+        (None, f"Digest a=1, Token {ONE[:-1]}"),
+        (None, f"Mine {ONE}"),
+        (None, ONE),
+        (TOKEN, None),
+        (None, f"Token {TOKEN}"),
+        (TOKEN, f"Token {TOKEN}"),
+        (TOKEN, f"Token {TOKEN}x"),
+        (None, f"Basic {TOKEN}"),
+        (TOKEN[:15], None),
+        ("x" * 257, None),
         ("", ""),
     ],
     ids=count(),  # the credentials differ from process to process
 )
 def test_credential_of_a_request_by_example(twin: Program, api_key: str | None, authorization: str | None) -> None:
-    assert twin.call("credential", api_key, authorization) == of_python(api_key, authorization)
+    for imported_tokens in (False, True):
+        found = twin.call("credential", api_key, authorization, imported_tokens)
+        assert found == of_python(api_key, authorization, imported_tokens)
 
 
 IDENTITIES = st.none() | st.lists(

@@ -1,5 +1,6 @@
 import base64
 import re
+from itertools import count
 
 import pytest
 from hypothesis import given
@@ -153,11 +154,60 @@ def test_none_is_missing(api_key: str | None, authorization: str | None) -> None
 
 
 @pytest.mark.parametrize(
-    ("api_key", "authorization"), [(None, "Bearer a.b.c"), ("", basic("alice:pw")), ("nonsense", "Bearer a.b.c")]
+    ("api_key", "authorization"), [(None, "Bearer a.b.c"), ("", basic("alice:pw")), (" , ", "Bearer a.b.c")]
 )
 def test_foreign_credential_alone_is_malformed(api_key: str | None, authorization: str) -> None:
     with pytest.raises(MalformedCredential, match="send the key as X-API-Key"):
         credential_from_headers(api_key, authorization)
+
+
+MISTYPED = "has no valid key_id:secret: a character may be missing. Copy the whole credential again."
+
+
+@pytest.mark.parametrize(
+    ("api_key", "authorization", "detail"),
+    [
+        (GOOD[:-1], None, f"X-API-Key {MISTYPED}"),
+        ("nonsense", "Bearer a.b.c", f"X-API-Key {MISTYPED}"),
+        (GOOD[:-1], f"Bearer {GOOD[:-2]}", f"X-API-Key {MISTYPED}"),
+        (None, f"Bearer {GOOD[:-1]}", f"Authorization {MISTYPED}"),
+        (None, f"Bearer {GOOD[3:]}", f"Authorization {MISTYPED}"),
+        (None, basic(GOOD[:-1]), f"Authorization {MISTYPED}"),
+        (f"Bearer {GOOD}", None, "X-API-Key has a scheme before the key. Send key_id:secret alone."),
+        (f"{GOOD[:20]} {GOOD[20:-1]}", None, f"X-API-Key {MISTYPED}"),
+    ],
+    ids=count(),  # the credential differs from process to process
+)
+def test_mistyped_credential_names_its_field(api_key: str | None, authorization: str | None, detail: str) -> None:
+    with pytest.raises(MalformedCredential) as caught:
+        credential_from_headers(api_key, authorization)
+    assert str(caught.value) == detail
+
+
+@pytest.mark.parametrize(
+    ("authorization", "fault"),
+    [
+        (f"Api-Key {GOOD}", "Authorization has the scheme Api-Key."),
+        (f"api-key  {GOOD[:-1]}", "Authorization has the scheme Api-Key."),
+        (f"Digest a=1, TOKEN {ONE_TOKEN}", "Authorization has the scheme Token."),
+        (GOOD, "Authorization has no scheme."),
+    ],
+    ids=count(),
+)
+def test_other_scheme_is_named(authorization: str, fault: str) -> None:
+    with pytest.raises(MissingCredential) as caught:
+        credential_from_headers(None, authorization)
+    assert str(caught.value) == f"{fault} Send the key as Bearer, or as X-API-Key."
+    with pytest.raises(MissingCredential) as caught:
+        parse_credential_headers(["Authorization"]).find([authorization])
+    assert str(caught.value) == f"{fault} Send the key as Bearer."
+
+
+@pytest.mark.parametrize("scheme", ["Mine", GOOD, "Digest"], ids=count())
+def test_other_scheme_is_not_repeated(scheme: str) -> None:
+    with pytest.raises(MissingCredential) as caught:
+        credential_from_headers(None, f"{scheme} {GOOD}")
+    assert str(caught.value).startswith("The request has no API key. Send it as X-API-Key: key_id:secret,")
 
 
 STRAY = {
@@ -266,8 +316,10 @@ def test_messages_name_the_fields(names: list[str], ways: str) -> None:
     with pytest.raises(MissingCredential, match=re.escape(ways)):
         found.find([None] * len(names))
     with pytest.raises(MalformedCredential) as caught:
-        found.find(["nonsense" if name != "Authorization" else "Bearer x" for name in names])
-    assert ("send the key as" in str(caught.value)) is (names != ["Authorization"])
+        found.find([None if name != "Authorization" else "Bearer x" for name in names[:-1]] + ["Bearer x"])
+    only = names == ["Authorization"]
+    assert str(caught.value).startswith("The request has no" if "Authorization" in names else f"{names[-1]} has no")
+    assert ("send the key as" in str(caught.value)) is ("Authorization" in names and not only)
 
 
 @pytest.mark.parametrize(

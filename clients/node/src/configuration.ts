@@ -39,6 +39,8 @@ export interface Options extends ConnectionOptions {
   readonly failOpen?: boolean | undefined;
   /** LATCHKEY_TRUST_PROXY_IDENTITY: trusts a proxy that has checked the request. Dangerous without one. */
   readonly trustProxyIdentity?: boolean | undefined;
+  /** LATCHKEY_IMPORTED_TOKENS: verifies tokens of another system too, whose keys you have imported. */
+  readonly importedTokens?: boolean | undefined;
   /** Receives a line for each request without a verdict. The default is `console`. */
   readonly logger?: Logger | undefined;
 }
@@ -54,11 +56,12 @@ export interface Configuration {
   readonly publicUrl: string;
   readonly failOpen: boolean;
   readonly trustProxyIdentity: boolean;
+  readonly importedTokens: boolean;
   readonly logger: Logger;
 }
 
 const CONNECTION_NAMES = ["url", "apiKey", "timeoutSeconds", "maxConnections"];
-const NAMES = [...CONNECTION_NAMES, "publicUrl", "failOpen", "trustProxyIdentity", "logger"];
+const NAMES = [...CONNECTION_NAMES, "publicUrl", "failOpen", "trustProxyIdentity", "importedTokens", "logger"];
 
 /** Return where and how to call Latchkey, from `options` and the environment. Throws ConfigurationError. */
 export function readConnection(options: ConnectionOptions): Connection {
@@ -79,6 +82,7 @@ export function readConfiguration(options: Options): Configuration {
     publicUrl: readUrl("PUBLIC_URL", url),
     failOpen: readSwitch("FAIL_OPEN", options.failOpen),
     trustProxyIdentity: readSwitch("TRUST_PROXY_IDENTITY", options.trustProxyIdentity),
+    importedTokens: readSwitch("IMPORTED_TOKENS", options.importedTokens),
     logger: options.logger ?? console,
   };
 }

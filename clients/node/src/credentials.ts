@@ -6,6 +6,8 @@ import { checksum } from "./checksum.js";
 
 export const KEY_ID = /^lk_[0-9a-z]{12}$/;
 const CREDENTIAL = /^(lk_[0-9a-z]{12})[:.](lks_([0-9A-Za-z]{43})([0-9A-Za-z]{6}))$/;
+const PLAUSIBLE_TOKEN = /^[0-9A-Za-z._~+/=:-]{16,256}$/;
+const SECRET_PREFIX = "lks_";
 const FORM = "The credential does not have the form key_id:secret or key_id.secret.";
 
 // Characters that files, shells and editors leave around a credential.
@@ -50,6 +52,32 @@ export class Credential {
   }
 }
 
+/** A token that another system issued. */
+export class ImportedToken extends Credential {
+  readonly #token: string;
+
+  constructor(token: string) {
+    super("", "");
+    this.#token = token;
+  }
+
+  /** Return the token. Use it only to send it. */
+  override reveal(): string {
+    return this.#token;
+  }
+}
+
+/** Return whether `text` could be an imported token of some shape. */
+export function isPlausibleToken(text: string): boolean {
+  // With the prefix of a secret, it's far more likely to be a mistyped credential of our own.
+  return PLAUSIBLE_TOKEN.test(text) && !text.includes(SECRET_PREFIX);
+}
+
+/** Return whether someone meant `text` as a credential, even if it's mistyped or cut off. */
+export function resemblesCredential(text: string): boolean {
+  return text.startsWith("lk_") || text.includes(SECRET_PREFIX);
+}
+
 /** Return whether `text` has the shape of a credential, whatever its checksum. */
 export function looksLikeCredential(text: string): boolean {
   return CREDENTIAL.test(text);
@@ -79,7 +107,7 @@ export function sameForm(text: string): string {
 /** Return a sentence that names the characters without which `text` would be a credential, or an empty string. */
 export function strayCharacters(text: string): string {
   // Skip the work for texts that can't be a credential with a few characters too many.
-  if (!text.includes("lks_") || text.length > LONGEST_WITH_STRAY) return "";
+  if (!text.includes(SECRET_PREFIX) || text.length > LONGEST_WITH_STRAY) return "";
   let rest = asUtf8(text);
   const found: string[] = [];
   for (const [name, characters] of STRAY) {

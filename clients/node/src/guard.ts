@@ -65,7 +65,7 @@ export class Guard {
   async #check(request: IncomingRequest, scopes: readonly string[], cost: number): Promise<Outcome> {
     const trusted = this.#policy.trustedIdentity(request);
     if (trusted !== undefined) return this.#policy.allow(request, trusted, scopes, responseFields(request));
-    const credential = request.credential();
+    const credential = this.#policy.credential(request);
     if (!(credential instanceof Credential)) return this.#policy.deny(request, credential);
     try {
       const { requestId } = request;

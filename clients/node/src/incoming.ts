@@ -26,9 +26,9 @@ export class IncomingRequest {
     this.#header = header;
   }
 
-  /** Return the credential, or the problem with what was sent. */
-  credential(): Credential | Problem {
-    return credentialFromHeaders(this.#header(API_KEY), this.#header(AUTHORIZATION));
+  /** Return the credential, or the problem with what was sent. `isToken` is as in `credentialFromHeaders`. */
+  credential(isToken?: (text: string) => boolean): Credential | Problem {
+    return credentialFromHeaders(this.#header(API_KEY), this.#header(AUTHORIZATION), isToken);
   }
 
   /** Return the caller as `X-Latchkey-*` fields name it. Anyone can send them. */

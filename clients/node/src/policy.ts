@@ -1,6 +1,7 @@
 /** Policy: what a verdict of Latchkey, or the lack of one, means for a request. It waits for nothing. */
 
 import type { Configuration } from "./configuration.js";
+import { isPlausibleToken, type Credential } from "./credentials.js";
 import * as denials from "./denials.js";
 import { diagnosis, isOutage } from "./diagnosis.js";
 import { ReceivedProblem, type ClientError } from "./failures.js";
@@ -24,6 +25,11 @@ export class Policy {
   /** Return the caller that a proxy has checked, or undefined if Latchkey has to be called. */
   trustedIdentity(request: IncomingRequest): Principal | undefined {
     return this.#configuration.trustProxyIdentity ? request.proxyIdentity() : undefined;
+  }
+
+  /** Return the credential to verify, or the problem with what was sent. */
+  credential(request: IncomingRequest): Credential | Problem {
+    return request.credential(this.#configuration.importedTokens ? isPlausibleToken : undefined);
   }
 
   /** Return the outcome of a verification. */

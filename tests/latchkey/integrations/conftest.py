@@ -3,13 +3,14 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from hashlib import sha512
 from typing import Any
 
 import pytest
 
 from latchkey import Client
 from latchkey.client.rate_limit import RateLimit
-from latchkey.credentials import Credential, generate_secret
+from latchkey.credentials import Credential, ImportedToken, generate_secret
 from tests.clients.go.apps import GO
 from tests.clients.node.apps import NODE
 from tests.latchkey.integrations.apps import SCOPE
@@ -27,6 +28,7 @@ class Keys:
     client: Client
     service: str
     expired: list[Credential] = field(default_factory=list)
+    tokens: list[str] = field(default_factory=list)
 
     def new(self, **values: Any) -> Credential:
         """A key with the scope and a limit that isn't reached, unless `values` say otherwise."""
@@ -46,6 +48,20 @@ class Keys:
         key = self.new()
         self.client.keys.revoke(key.key_id)
         return key
+
+    def imported(self) -> str:
+        """The token of a key that was imported from djangorestframework-api-key: the same one each time."""
+        if self.tokens:
+            return self.tokens[0]
+        token = f"{generate_secret()[4:12]}.{generate_secret()[4:36]}"
+        source = {"name": "drf", "hash": "sha512", "alphabet": "base62+.", "min_length": 41}
+        values = {"label": "orders client", "owner": "shop", "scopes": [SCOPE], "rate_limit": PLENTY.as_json()}
+        found = self.client.keys.import_batch(source, [{"digest": sha512(token.encode()).hexdigest(), **values}])
+        assert (found.imported, found.errors) == (1, [])
+        # A server knows a new source with the first use of one of its tokens, but soon at most.
+        wait_until(lambda: self.client.verify(ImportedToken.of(token)).valid, "an imported key")
+        self.tokens.append(token)
+        return token
 
     def wrong(self) -> Credential:
         return Credential(self.new().key_id, generate_secret())

@@ -24,7 +24,7 @@ def test_defaults() -> None:
     found = Configuration.read()
     assert (found.url, found.public_url, found.credential) == (*["http://keys.internal:8000"] * 2, OWN)
     assert (found.timeout_seconds, found.max_connections) == (2, 32)
-    assert (found.fail_open, found.trust_proxy_identity) == (False, False)
+    assert (found.fail_open, found.trust_proxy_identity, found.imported_tokens) == (False, False, False)
     assert OWN.secret not in repr(found)
 
 
@@ -51,6 +51,7 @@ WRONG: Final = [
     ("LATCHKEY_MAX_CONNECTIONS", "0", "LATCHKEY_MAX_CONNECTIONS must be a number from 1 to 10000"),
     ("LATCHKEY_FAIL_OPEN", "maybe", "LATCHKEY_FAIL_OPEN must be true or false"),
     ("LATCHKEY_TRUST_PROXY_IDENTITY", "2", "LATCHKEY_TRUST_PROXY_IDENTITY must be true or false"),
+    ("LATCHKEY_IMPORTED_TOKENS", "drf", "LATCHKEY_IMPORTED_TOKENS must be true or false"),
 ]
 """A setting, an invalid value, and what is said about it: in Node.js too."""
 

@@ -2,7 +2,7 @@
 import { inspect } from "node:util";
 import { serverUrl } from "../dist/address.js";
 import { credentialFromHeaders } from "../dist/credential-headers.js";
-import { Credential } from "../dist/credentials.js";
+import { Credential, isPlausibleToken } from "../dist/credentials.js";
 import { Guard } from "../dist/guard.js";
 import { IncomingRequest } from "../dist/incoming.js";
 import { readNeeds } from "../dist/needs.js";
@@ -15,8 +15,9 @@ import { Client } from "@latchkey/node";
 type Field = string | null;
 
 export const FUNCTIONS: Readonly<Record<string, (...given: any[]) => unknown>> = {
-  credential(apiKey: Field, authorization: Field) {
-    const found = credentialFromHeaders(apiKey ?? undefined, authorization ?? undefined);
+  credential(apiKey: Field, authorization: Field, importedTokens = false) {
+    const isToken = importedTokens ? isPlausibleToken : undefined;
+    const found = credentialFromHeaders(apiKey ?? undefined, authorization ?? undefined, isToken);
     return found instanceof Credential ? found.reveal() : [found.slug, found.detail];
   },
   identity(keyId: Field, owner: Field, scopes: Field) {
