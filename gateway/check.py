@@ -11,7 +11,7 @@ from gateway.check_parameters import CheckParameters, parse_check_parameters
 from gateway.unit_costs import pointer_of_query, unknown_units
 from latchkey import headers
 from latchkey.credentials import Credential, CredentialError
-from latchkey.denials import COST_ABOVE_BURST, cost_above_limit
+from latchkey.denials import cost_above_burst, cost_above_limit
 from latchkey.headers import NO_STORE
 from latchkey.identity import identity_headers
 from latchkey.problems import ProblemError
@@ -75,4 +75,4 @@ def above_limit(error: CostExceedsBurst) -> LimitTooSmall:
     """
     if isinstance(error, CostExceedsLimit):
         return LimitTooSmall(cost_above_limit(error.name))
-    return LimitTooSmall(COST_ABOVE_BURST)
+    return LimitTooSmall(cost_above_burst(error.cost, error.burst))

@@ -17,7 +17,7 @@ from apikeys.request_credential import credential_of_text
 from apikeys.validation import MAX_SCOPES
 from gateway.unit_costs import costs_of, parse_costs, pointer_of_body, unknown_units
 from latchkey.credentials import CredentialError
-from latchkey.denials import cost_above_limit
+from latchkey.denials import cost_above_burst, cost_above_limit
 from latchkey.limit_state import REQUESTS
 from latchkey.problems import FieldError, ProblemError
 from latchkey.validation import InvalidParameters, Rule, clean, integer, rejected
@@ -169,7 +169,7 @@ def _too_much(error: CostExceedsBurst) -> FieldError:
     if isinstance(error, CostExceedsLimit):
         pointer = "/cost" if error.unit == REQUESTS else pointer_of_body(error.unit)
         return FieldError(pointer, "above-limit", cost_above_limit(error.name))
-    return FieldError("/cost", "above-burst", "cost is more than the key's bucket can ever hold.")
+    return FieldError("/cost", "above-burst", cost_above_burst(error.cost, error.burst))
 
 
 def _credential(value: object, _now: datetime) -> str:

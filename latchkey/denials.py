@@ -13,7 +13,13 @@ KEY_DENIALS: Final = {
 }
 """Detail of each problem with a well-formed credential."""
 
-COST_ABOVE_BURST: Final = "This request costs more tokens than the key's bucket can ever hold."
+
+def cost_above_burst(cost: int, burst: int) -> str:
+    """Return the detail for a request that costs more tokens than the key's bucket of `burst` can ever hold."""
+    return (
+        f"This request costs {cost:,} tokens; the key's bucket holds {burst:,}. "
+        f"Give the key a burst of at least {cost:,}."
+    )
 
 
 def missing_scope(scope: str) -> str:

@@ -73,6 +73,8 @@ class CostExceedsBurst(ValueError):
 
     def __init__(self, cost: int, limit: Limit) -> None:
         super().__init__(f"cost {cost} is more than the bucket's burst of {limit.burst}")
+        self.cost = cost
+        self.burst = limit.burst
 
 
 def _bounds(max_burst: int) -> dict[str, int]:

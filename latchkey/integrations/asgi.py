@@ -6,9 +6,11 @@ from typing import Any, Final, Unpack
 from latchkey.integrations.configuration import Configuration, Options
 from latchkey.integrations.guard import AsyncGuard
 from latchkey.integrations.incoming import IncomingRequest
-from latchkey.integrations.outcome import Denied, Fields, Outcome, replace_fields
+from latchkey.integrations.needs import Needs
+from latchkey.integrations.outcome import Denied, Outcome, replace_fields
 from latchkey.integrations.principal import Principal
 from latchkey.integrations.rules import AmbiguousPath, Rule, rule_for
+from latchkey.integrations.visit import Visit
 
 __all__ = ["LatchkeyMiddleware", "Principal", "Rule"]
 
@@ -19,6 +21,7 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 STATE: Final = "latchkey"
+_VISIT: Final = "latchkey.visit"
 _HAVE_FIELDS: Final = ("http.response.start", "websocket.accept", "websocket.http.response.start")
 _POLICY_VIOLATION: Final = 1008
 
@@ -52,12 +55,19 @@ class LatchkeyMiddleware:
         if rule.public:
             await self._app(scope, receive, send)
             return
-        outcome: Outcome = await self._guard.check(request, rule.scopes, rule.cost, rule.costs)
+        visit = visit_of(scope)
+        outcome: Outcome = await self._guard.admit(request, Needs.of(rule.scopes, rule.cost, rule.costs), visit)
         if isinstance(outcome, Denied):
             await send_denied(outcome, scope, send)
             return
         scope.setdefault("state", {})[STATE] = outcome.principal
-        await self._app(scope, receive, with_fields(send, lambda: outcome.fields))
+        await self._app(scope, receive, with_fields(send, visit))
+
+
+def visit_of(scope: Scope) -> Visit:
+    """Return the visit that a scope stands for, which all that guard its request share."""
+    found: Visit = scope.setdefault(_VISIT, Visit())
+    return found
 
 
 def incoming(scope: Scope) -> IncomingRequest:
@@ -76,12 +86,12 @@ def incoming(scope: Scope) -> IncomingRequest:
     return IncomingRequest.of(path, header)
 
 
-def with_fields(send: Send, fields: Callable[[], Fields]) -> Send:
-    """Return `send` that adds fields to the head of a response, known when it's sent."""
+def with_fields(send: Send, visit: Visit) -> Send:
+    """Return `send` that adds the fields of a visit, as they are then, to the head of a response."""
 
     async def sending(message: Message) -> None:
         if message["type"] in _HAVE_FIELDS:
-            message = {**message, "headers": replace_fields(message.get("headers") or (), fields())}
+            message = {**message, "headers": replace_fields(message.get("headers") or (), visit.fields)}
         await send(message)
 
     return sending

@@ -4,7 +4,6 @@ For views of Django REST framework, use `latchkey.integrations.drf`.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import wraps
 from typing import Any, Final
 
@@ -15,9 +14,11 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
 from latchkey.integrations.django_project import async_guard, guard, incoming, problem_response
+from latchkey.integrations.needs import Needs
 from latchkey.integrations.outcome import Allowed, Denied, Outcome
 from latchkey.integrations.principal import Principal
 from latchkey.integrations.rules import Rule
+from latchkey.integrations.visit import Visit
 
 __all__ = ["LatchkeyMiddleware", "Principal", "require_scope"]
 
@@ -25,15 +26,6 @@ View = Callable[..., Any]
 
 _NEEDS: Final = "latchkey_needs"
 _ALLOWED: Final = "_latchkey_allowed"
-
-
-@dataclass(frozen=True, slots=True)
-class _Needs:
-    """What a view needs: all of `scopes`, `cost` tokens, and `costs` in other units."""
-
-    scopes: tuple[str, ...] = ()
-    cost: int = 1
-    costs: Mapping[str, int] = field(default_factory=dict)
 
 
 class LatchkeyMiddleware:
@@ -77,20 +69,22 @@ class LatchkeyMiddleware:
         needs = self._needs(request, view)
         if not needs:
             return None
-        return _admit(request, guard().check(incoming(request), needs.scopes, needs.cost, needs.costs))
+        return _admit(request, guard().admit(incoming(request), needs, Visit()))
 
     async def _process_view_async(self, request: HttpRequest, view: View, *_: object) -> HttpResponse | None:
         needs = self._needs(request, view)
         if not needs:
             return None
-        return _admit(request, await async_guard().check(incoming(request), needs.scopes, needs.cost, needs.costs))
+        return _admit(
+            request, await async_guard().check(incoming(request), needs.scopes, needs.tokens, needs.other_costs)
+        )
 
-    def _needs(self, request: HttpRequest, view: View) -> _Needs | None:
+    def _needs(self, request: HttpRequest, view: View) -> Needs | None:
         """Return what a view needs, or None if it's public."""
-        needs: _Needs | None = getattr(view, _NEEDS, None)
+        needs: Needs | None = getattr(view, _NEEDS, None)
         if needs is None and any(rule.matches("", request.path_info) for rule in self._public):
             return None
-        return needs or _Needs()
+        return needs or Needs()
 
 
 def require_scope(*scopes: str, cost: int = 1, costs: Mapping[str, int] | None = None) -> Callable[[View], View]:
@@ -114,10 +108,8 @@ def require_scope(*scopes: str, cost: int = 1, costs: Mapping[str, int] | None =
             def protected(request: HttpRequest, *arguments: Any, **named: Any) -> Any:
                 return _deny(request, scopes) or view(request, *arguments, **named)
 
-        inner: _Needs = getattr(view, _NEEDS, _Needs())
-        highest = {unit: max(inner.costs.get(unit, 0), each) for unit, each in (costs or {}).items()}
-        needs = _Needs((*inner.scopes, *scopes), max(inner.cost, cost), {**inner.costs, **highest})
-        setattr(protected, _NEEDS, needs)
+        inner: Needs = getattr(view, _NEEDS, Needs())
+        setattr(protected, _NEEDS, inner.joined(Needs.of(scopes, cost, costs)))
         return protected
 
     return decorate

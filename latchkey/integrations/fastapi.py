@@ -1,7 +1,7 @@
 """FastAPI: a dependency that protects a path operation, and appears in the app's OpenAPI document."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from functools import reduce
 from typing import Annotated, Any, Final, Unpack
 
 from fastapi import FastAPI, HTTPException, Security
@@ -10,16 +10,17 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 
 from latchkey import headers
-from latchkey.integrations.asgi import App, Receive, Scope, Send, incoming, send_denied, with_fields
+from latchkey.integrations.asgi import App, Receive, Scope, Send, incoming, send_denied, visit_of, with_fields
 from latchkey.integrations.configuration import Configuration, Options
 from latchkey.integrations.guard import AsyncGuard
-from latchkey.integrations.outcome import Denied, Fields
+from latchkey.integrations.needs import Needs
+from latchkey.integrations.outcome import Denied
 from latchkey.integrations.principal import Principal
-from latchkey.limit_state import REQUESTS
 
 __all__ = ["Principal", "install", "require_scope"]
 
-_VISIT: Final = "latchkey.visit"
+_GUARD: Final = "latchkey.guard"
+_NEEDS: Final = "latchkey_needs"
 _api_key = APIKeyHeader(
     name=headers.API_KEY, scheme_name="LatchkeyKey", description="An API key: `key_id:secret`.", auto_error=False
 )
@@ -36,16 +37,6 @@ class Denial(HTTPException):
         self.denied = denied
 
 
-@dataclass(slots=True)
-class _Visit:
-    """A request on its way through the app: what it has paid so far."""
-
-    guard: AsyncGuard
-    principal: Principal | None = None
-    fields: Fields = ()
-    paid: dict[str, int] = field(default_factory=dict)
-
-
 class _Visits:
     """Middleware that adds the fields to each response, and turns a denial into its problem response."""
 
@@ -60,8 +51,8 @@ class _Visits:
             finally:
                 await self._guard.aclose()
             return
-        visit = scope[_VISIT] = _Visit(self._guard)
-        await self._app(scope, receive, with_fields(send, lambda: visit.fields))
+        scope[_GUARD] = self._guard
+        await self._app(scope, receive, with_fields(send, visit_of(scope)))
 
 
 def install(app: FastAPI, **options: Unpack[Options]) -> None:
@@ -80,41 +71,46 @@ def require_scope(
     `costs` in other units.
 
     Without scopes, any valid key will do. Its value is the Principal. A request that passes several of these
-    dependencies, for example that of a router and that of an operation, pays the highest cost in each unit. If a later
-    one is higher only in other units, it pays another token, because each verification costs at least one.
+    dependencies, for example that of a router and that of an operation, is verified once, and pays the highest cost in
+    each unit.
     """
-    needed = {REQUESTS: cost, **(costs or {})}
+    needs = Needs.of(scopes, cost, costs)
 
     async def latchkey(
         connection: HTTPConnection,
         _documented: Annotated[Any, Security(_api_key)],
         _also_documented: Annotated[Any, Security(_bearer)],
     ) -> Principal:
-        visit: _Visit | None = connection.scope.get(_VISIT)
-        if visit is None:
-            raise RuntimeError("The app isn't prepared. Call latchkey.integrations.fastapi.install(app).")
-        return await _admit(visit, connection.scope, scopes, needed)
+        return await _admit(connection.scope, needs)
 
+    setattr(latchkey, _NEEDS, needs)
     return latchkey
 
 
-async def _admit(visit: _Visit, scope: Scope, scopes: tuple[str, ...], needed: Mapping[str, int]) -> Principal:
+async def _admit(scope: Scope, needs: Needs) -> Principal:
     """Return the principal. Raises Denial."""
-    request = incoming(scope)
-    owed = {unit: cost - visit.paid.get(unit, 0) for unit, cost in needed.items()}
-    owed = {unit: cost for unit, cost in owed.items() if cost > 0}
-    if visit.principal is None or owed:
-        outcome = await visit.guard.check(request, scopes, owed.pop(REQUESTS, 1), owed)
-        if isinstance(outcome, Denied):
-            # Its own fields are newer than those of an earlier dependency.
-            visit.fields = ()
-            raise Denial(outcome)
-        visit.principal, visit.fields = outcome.principal, outcome.fields
-        visit.paid |= {unit: max(cost, visit.paid.get(unit, 0)) for unit, cost in needed.items()}
-    missing = visit.guard.policy.missing_scope(visit.principal, scopes)
-    if missing is not None:
-        raise Denial(visit.guard.policy.deny_scope(request, missing, visit.fields))
-    return visit.principal
+    guard: AsyncGuard | None = scope.get(_GUARD)
+    if guard is None:
+        raise RuntimeError("The app isn't prepared. Call latchkey.integrations.fastapi.install(app).")
+    # What is taken one after the other could be refused halfway, again and again.
+    costs = needs.joined(_all_needs(_dependant(scope))).costs
+    outcome = await guard.admit(incoming(scope), Needs(needs.scopes, costs), visit_of(scope))
+    if isinstance(outcome, Denied):
+        raise Denial(outcome)
+    return outcome.principal
+
+
+def _dependant(scope: Scope) -> object:
+    """Return the tree of the dependencies of an operation, or None if this version of FastAPI doesn't show it."""
+    # In recent versions, that of the route lacks the dependencies of the router that includes it.
+    of_router = scope.get("fastapi", {}).get("effective_route_context")
+    return getattr(of_router or scope.get("route"), "dependant", None)
+
+
+def _all_needs(dependant: object) -> Needs:
+    """Return what all dependencies of an operation need together."""
+    own: Needs = getattr(getattr(dependant, "call", None), _NEEDS, Needs())
+    return reduce(Needs.joined, map(_all_needs, getattr(dependant, "dependencies", ())), own)
 
 
 class _ProblemResponse(Response):

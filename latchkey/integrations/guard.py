@@ -11,8 +11,10 @@ from latchkey.client.client import Client
 from latchkey.client.failures import ClientError
 from latchkey.integrations.configuration import Configuration
 from latchkey.integrations.incoming import IncomingRequest
+from latchkey.integrations.needs import Needs
 from latchkey.integrations.outcome import Allowed, Denied, Outcome
 from latchkey.integrations.policy import Policy
+from latchkey.integrations.visit import Visit
 
 
 class Guard:
@@ -30,8 +32,12 @@ class Guard:
         scopes: Sequence[str] = (),
         cost: int = 1,
         costs: Mapping[str, int] | None = None,
+        paid: Mapping[str, int] | None = None,
     ) -> Outcome:
-        """Return the outcome for a request that needs `scopes`, and whose key pays `cost` tokens, `costs` by unit."""
+        """Return the outcome for a request that needs `scopes`, and whose key pays `cost` tokens, `costs` by unit.
+
+        `paid` is what the request has paid before: if it's denied now, it has to pay that again.
+        """
         begun = self.policy.begin(request, scopes)
         if isinstance(begun, (Allowed, Denied)):
             return begun
@@ -41,8 +47,16 @@ class Guard:
         except ClientError as error:
             failure = error
         else:
-            return self.policy.decide(request, found, scopes)
+            return self.policy.decide(request, found, scopes, paid)
         return self.policy.without_verdict(request, failure)
+
+    def admit(self, request: IncomingRequest, needs: Needs, visit: Visit) -> Outcome:
+        """Return the outcome at one of several places that guard a request. The key pays what it hasn't paid yet."""
+        begun = visit.begin(self.policy, request, needs)
+        if isinstance(begun, (Allowed, Denied)):
+            return begun
+        outcome = self.check(request, begun.scopes, begun.tokens, begun.other_costs, visit.paid)
+        return visit.end(outcome, begun)
 
     def close(self) -> None:
         """Close the connections. The next check opens others."""
@@ -80,8 +94,12 @@ class AsyncGuard:
         scopes: Sequence[str] = (),
         cost: int = 1,
         costs: Mapping[str, int] | None = None,
+        paid: Mapping[str, int] | None = None,
     ) -> Outcome:
-        """Return the outcome for a request that needs `scopes`, and whose key pays `cost` tokens, `costs` by unit."""
+        """Return the outcome for a request that needs `scopes`, and whose key pays `cost` tokens, `costs` by unit.
+
+        `paid` is what the request has paid before: if it's denied now, it has to pay that again.
+        """
         begun = self.policy.begin(request, scopes)
         if isinstance(begun, (Allowed, Denied)):
             return begun
@@ -91,8 +109,16 @@ class AsyncGuard:
         except ClientError as error:
             failure = error
         else:
-            return self.policy.decide(request, found, scopes)
+            return self.policy.decide(request, found, scopes, paid)
         return self.policy.without_verdict(request, failure)
+
+    async def admit(self, request: IncomingRequest, needs: Needs, visit: Visit) -> Outcome:
+        """Return the outcome at one of several places that guard a request. The key pays what it hasn't paid yet."""
+        begun = visit.begin(self.policy, request, needs)
+        if isinstance(begun, (Allowed, Denied)):
+            return begun
+        outcome = await self.check(request, begun.scopes, begun.tokens, begun.other_costs, visit.paid)
+        return visit.end(outcome, begun)
 
     async def aclose(self) -> None:
         """Close the connections of the running event loop. The next check opens others."""

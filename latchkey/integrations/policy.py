@@ -1,7 +1,7 @@
 """Policy: what a verdict of Latchkey, or the lack of one, means for a request. It waits for nothing."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from latchkey import denials
@@ -15,6 +15,7 @@ from latchkey.integrations.diagnosis import diagnosis, is_outage
 from latchkey.integrations.incoming import IncomingRequest
 from latchkey.integrations.outcome import Allowed, Denied, Fields, Outcome, denied, response_fields
 from latchkey.integrations.principal import UNVERIFIED, Principal
+from latchkey.integrations.refill import refill_seconds
 from latchkey.problems import ProblemError
 
 _RETRY_AFTER_SECONDS: Final = 5
@@ -31,7 +32,7 @@ class Policy:
     def begin(self, request: IncomingRequest, scopes: Sequence[str]) -> Credential | Outcome:
         """Return the credential to verify, or the outcome if Latchkey need not be called."""
         if self._configuration.trust_proxy_identity and request.proxy_identity is not None:
-            return self._with_scopes(request, Principal.of_proxy(request.proxy_identity), scopes)
+            return self.admit(request, Principal.of_proxy(request.proxy_identity), scopes)
         try:
             return DEFAULT.find(request.credential_fields, self._may_be_token)
         except CredentialError as error:
@@ -39,12 +40,18 @@ class Policy:
             rejected = error.with_traceback(None)
         return self.deny(request, rejected)
 
-    def decide(self, request: IncomingRequest, found: Verification, scopes: Sequence[str]) -> Outcome:
-        """Return the outcome of a verification."""
+    def decide(
+        self,
+        request: IncomingRequest,
+        found: Verification,
+        scopes: Sequence[str],
+        paid: Mapping[str, int] | None = None,
+    ) -> Outcome:
+        """Return the outcome of a verification. `paid` is what the request has paid before, by unit."""
         fields = response_fields(request, found)
         principal = Principal.of_verification(found)
         if found.valid:
-            return self._with_scopes(request, principal, scopes, fields)
+            return self.admit(request, principal, scopes, fields)
         if found.problem == "insufficient-scope":
             return self.deny_scope(request, self.missing_scope(principal, scopes) or " ".join(scopes), fields)
         if found.problem is None:
@@ -58,6 +65,8 @@ class Policy:
         if found.problem == "quota-exceeded":
             # A quota that never starts again has no time to wait.
             seconds = found.retry_after_seconds if found.limits else found.retry_after_seconds or 1
+            if seconds is not None and paid:
+                seconds += refill_seconds(found, paid)
             violated = found.violated_policies
             detail = denials.limit_exceeded(seconds, violated)
             error = _problem(found.problem, detail, violated_policies=violated, retry_after_seconds=seconds)
@@ -68,7 +77,7 @@ class Policy:
         """Return the outcome if Latchkey returned no verdict, and log why."""
         too_much = _above_limit(failure)
         if too_much is not None:
-            return self.deny(request, _problem("limit-too-small", too_much))
+            return self._deny_cost(request, too_much)
         # Neither a traceback nor a call's arguments are logged: both hold credentials.
         outage = is_outage(failure)
         passes = outage and self._configuration.fail_open
@@ -100,11 +109,18 @@ class Policy:
         """Return the response to a request whose key lacks `scope`."""
         return self.deny(request, _problem("insufficient-scope", denials.missing_scope(scope)), fields)
 
+    def deny_cost(self, request: IncomingRequest, cost: int, burst: int, fields: Fields | None = None) -> Denied:
+        """Return the response to a request that costs more tokens than the key's bucket of `burst` can hold."""
+        return self._deny_cost(request, denials.cost_above_burst(cost, burst), fields)
+
+    def _deny_cost(self, request: IncomingRequest, detail: str, fields: Fields | None = None) -> Denied:
+        return self.deny(request, _problem("limit-too-small", detail), fields)
+
     def _may_be_token(self, text: str) -> bool:
         """Return whether Latchkey is asked if `text`, which isn't a credential of its own, is an imported token."""
         return self._configuration.imported_tokens and is_plausible_token(text)
 
-    def _with_scopes(
+    def admit(
         self, request: IncomingRequest, principal: Principal, scopes: Sequence[str], fields: Fields | None = None
     ) -> Outcome:
         """Return that the request is allowed, unless its key lacks one of `scopes`."""
@@ -133,9 +149,5 @@ def _problem(
 
 def _above_limit(failure: ClientError) -> str | None:
     """Return the detail of the denial if the request costs more than a limit of the caller's key ever allows."""
-    for error in failure.errors if isinstance(failure, ReceivedProblem) else ():
-        if error.code == "above-burst":
-            return denials.COST_ABOVE_BURST
-        if error.code == "above-limit":
-            return error.detail
-    return None
+    errors = failure.errors if isinstance(failure, ReceivedProblem) else ()
+    return next((error.detail for error in errors if error.code in ("above-burst", "above-limit")), None)

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any, Final, Unpack
 from latchkey.integrations.configuration import Configuration, Options
 from latchkey.integrations.guard import Guard
 from latchkey.integrations.incoming import IncomingRequest, ReadHeader
-from latchkey.integrations.outcome import Denied, Fields
+from latchkey.integrations.needs import Needs
+from latchkey.integrations.outcome import Denied
 from latchkey.integrations.principal import Principal
 from latchkey.integrations.rules import AmbiguousPath, Rule, rule_for
+from latchkey.integrations.visit import Visit
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["LatchkeyMiddleware", "Principal", "Rule"]
 
 ENVIRON_KEY: Final = "latchkey"
+VISIT_KEY: Final = "latchkey.visit"
 
 
 class LatchkeyMiddleware:
@@ -39,11 +42,12 @@ class LatchkeyMiddleware:
             return _send_denied(self._guard.policy.deny(request, error), environ, start_response)
         if rule.public:
             return self._app(environ, start_response)
-        outcome = self._guard.check(request, rule.scopes, rule.cost, rule.costs)
+        visit = environ[VISIT_KEY] = Visit()
+        outcome = self._guard.admit(request, Needs.of(rule.scopes, rule.cost, rule.costs), visit)
         if isinstance(outcome, Denied):
             return _send_denied(outcome, environ, start_response)
         environ[ENVIRON_KEY] = outcome.principal
-        return self._app(environ, _with_fields(start_response, outcome.fields))
+        return self._app(environ, _with_fields(start_response, visit))
 
 
 def incoming(environ: "WSGIEnvironment") -> IncomingRequest:
@@ -71,11 +75,12 @@ def _send_denied(denied: Denied, environ: "WSGIEnvironment", start_response: "St
     return [b"" if environ["REQUEST_METHOD"] == "HEAD" else denied.body]
 
 
-def _with_fields(start_response: "StartResponse", fields: Fields) -> "StartResponse":
-    """Return `start_response` that puts `fields` in place of their namesakes."""
-    names = {name.lower() for name, _ in fields}
+def _with_fields(start_response: "StartResponse", visit: Visit) -> "StartResponse":
+    """Return `start_response` that puts the fields of a visit, as they are then, in place of their namesakes."""
 
     def starting(status: str, present: list[tuple[str, str]], exc_info: Any = None) -> Callable[[bytes], object]:
-        return start_response(status, [*(pair for pair in present if pair[0].lower() not in names), *fields], exc_info)
+        names = {name.lower() for name, _ in visit.fields}
+        kept = (pair for pair in present if pair[0].lower() not in names)
+        return start_response(status, [*kept, *visit.fields], exc_info)
 
     return starting

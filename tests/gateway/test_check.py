@@ -91,6 +91,8 @@ def test_every_endpoint_returns_same_response(
     assert (answer.status, answer.slug) == (case.status, case.slug)
     if case.slug == "limit-too-small":
         assert "x-ratelimit-remaining" not in answer.fields, "nothing was taken"
+        both = "costs 6 tokens; the key's bucket holds 5. Give the key a burst of at least 6."
+        assert answer.problem["detail"] == f"This request {both}"
     elif case.status in (204, 403):
         assert answer.fields["x-ratelimit-remaining"] == str(5 - case.cost)
         assert answer.fields["ratelimit-policy"] == '"key";q=5;w=3600'

@@ -116,7 +116,9 @@ def test_invalid_parameters_are_rejected(service_key: Caller, values: dict[str, 
 
 def test_cost_above_burst(service_key: Caller, client_key: IssuedKey) -> None:
     response = service_key.post("/v1/verify", {"credential": client_key.credential.reveal(), "cost": 4})
-    assert [error["code"] for error in response.json()["errors"]] == ["above-burst"]
+    (error,) = response.json()["errors"]
+    assert (error["pointer"], error["code"]) == ("/cost", "above-burst")
+    assert error["detail"].startswith("This request costs 4 tokens; the key's bucket holds 3. Give the key a burst of")
 
 
 def test_scope_is_required(client_key: IssuedKey) -> None:

@@ -10,7 +10,14 @@ export const KEY_DENIALS: Partial<Record<Slug, string>> = {
   "revoked-key": "This key was revoked.",
 };
 
-export const COST_ABOVE_BURST = "This request costs more tokens than the key's bucket can ever hold.";
+/** Return the detail for a request that costs more tokens than the key's bucket of `burst` can ever hold. */
+export function costAboveBurst(cost: number, burst: number): string {
+  const [needed, held] = [cost, burst].map((tokens) => tokens.toLocaleString("en-US"));
+  return (
+    `This request costs ${needed} tokens; the key's bucket holds ${held}. ` +
+    `Give the key a burst of at least ${needed}.`
+  );
+}
 
 /** Return the detail for a key that lacks `scope`. */
 export function missingScope(scope: string): string {

@@ -35,12 +35,18 @@ export class UnexpectedResponse extends ClientError {
   }
 }
 
+/** A rejected field: why, and what to do. */
+export interface FieldError {
+  readonly code: string;
+  readonly detail: string;
+}
+
 interface ProblemParts {
   readonly slug: string;
   readonly status: number;
   readonly detail: string;
   readonly retryAfterSeconds: number | undefined;
-  readonly errorCodes: readonly string[];
+  readonly errors: readonly FieldError[];
   readonly remedy: string;
 }
 
@@ -49,13 +55,12 @@ export class ReceivedProblem extends ClientError {
   override readonly name = "ReceivedProblem";
   readonly slug: string;
   readonly retryAfterSeconds: number | undefined;
-  /** Codes of the rejected fields. */
-  readonly errorCodes: readonly string[];
+  readonly errors: readonly FieldError[];
 
   constructor(parts: ProblemParts) {
     super(parts.detail, parts);
     this.slug = parts.slug;
     this.retryAfterSeconds = parts.retryAfterSeconds;
-    this.errorCodes = parts.errorCodes;
+    this.errors = parts.errors;
   }
 }

@@ -7,7 +7,7 @@ import { ClientError } from "./failures.js";
 import type { Fields } from "./headers.js";
 import type { IncomingRequest } from "./incoming.js";
 import type { Needs } from "./needs.js";
-import { responseFields, type Outcome } from "./outcome.js";
+import { responseFields, type Denied, type Outcome } from "./outcome.js";
 import { Policy } from "./policy.js";
 import type { Principal } from "./principal.js";
 
@@ -42,7 +42,8 @@ export class Guard {
       return this.#policy.allow(visit.request, visit.principal, needs.scopes, visit.fields);
     }
     const request = visit?.request ?? incoming();
-    const outcome = await this.#check(request, needs.scopes, needs.cost - (visit?.paid ?? 0));
+    const tooMuch = visit && this.#tooMuch(visit, needs.cost);
+    const outcome = tooMuch ?? (await this.#check(request, needs, visit?.paid ?? 0));
     if (outcome.allowed) {
       const { principal, fields } = outcome;
       this.#visits.set(owner, { request, principal, fields, paid: needs.cost });
@@ -62,15 +63,22 @@ export class Guard {
     this.#client.close();
   }
 
-  async #check(request: IncomingRequest, scopes: readonly string[], cost: number): Promise<Outcome> {
+  /** Return the denial if the whole cost never fits into the bucket, although the rest of it may. */
+  #tooMuch({ request, principal, fields }: Visit, cost: number): Denied | undefined {
+    const burst = principal.rateLimit?.limit;
+    return burst !== undefined && cost > burst ? this.#policy.denyCost(request, cost, burst, fields) : undefined;
+  }
+
+  /** Return the outcome for a request that has paid `paid` tokens of its cost before. */
+  async #check(request: IncomingRequest, { scopes, cost }: Required<Needs>, paid: number): Promise<Outcome> {
     const trusted = this.#policy.trustedIdentity(request);
     if (trusted !== undefined) return this.#policy.allow(request, trusted, scopes, responseFields(request));
     const credential = this.#policy.credential(request);
     if (!(credential instanceof Credential)) return this.#policy.deny(request, credential);
     try {
       const { requestId } = request;
-      const found = await this.#client.verify(credential.reveal(), { scopes, cost, requestId });
-      return this.#policy.decide(request, found, scopes);
+      const found = await this.#client.verify(credential.reveal(), { scopes, cost: cost - paid, requestId });
+      return this.#policy.decide(request, found, scopes, paid);
     } catch (error) {
       if (!(error instanceof ClientError)) throw error;
       return this.#policy.withoutVerdict(request, error);

@@ -4,13 +4,13 @@ import type { Configuration } from "./configuration.js";
 import { isPlausibleToken, type Credential } from "./credentials.js";
 import * as denials from "./denials.js";
 import { diagnosis, isOutage } from "./diagnosis.js";
-import { ReceivedProblem, type ClientError } from "./failures.js";
+import { ReceivedProblem, type ClientError, type FieldError } from "./failures.js";
 import type { Fields } from "./headers.js";
 import type { IncomingRequest } from "./incoming.js";
 import { denied, responseFields, type Denied, type Outcome } from "./outcome.js";
 import { Principal } from "./principal.js";
 import type { Problem } from "./problem.js";
-import { problemOfCode, type Verification } from "./verification.js";
+import { problemOfCode, type RemainingLimit, type Verification } from "./verification.js";
 
 const RETRY_AFTER_SECONDS = 5;
 
@@ -32,8 +32,8 @@ export class Policy {
     return request.credential(this.#configuration.importedTokens ? isPlausibleToken : undefined);
   }
 
-  /** Return the outcome of a verification. */
-  decide(request: IncomingRequest, found: Verification, scopes: readonly string[]): Outcome {
+  /** Return the outcome of a verification. `paid` is how many tokens the request has paid before. */
+  decide(request: IncomingRequest, found: Verification, scopes: readonly string[], paid: number): Outcome {
     const fields = responseFields(request, found.rateLimit);
     const principal = Principal.ofVerification(found);
     if (found.valid) return this.allow(request, principal, scopes, fields);
@@ -44,7 +44,7 @@ export class Policy {
       return this.#denyScope(request, scope, fields);
     }
     if (slug === "quota-exceeded") {
-      const seconds = found.retryAfterSeconds || 1;
+      const seconds = (found.retryAfterSeconds || 1) + refillSeconds(found.rateLimit, paid);
       const detail = denials.limitExceeded(seconds);
       return this.deny(request, { slug, detail, violatedPolicies: ["key"], retryAfterSeconds: seconds }, fields);
     }
@@ -53,9 +53,8 @@ export class Policy {
 
   /** Return the outcome if Latchkey returned no verdict, and log why. */
   withoutVerdict(request: IncomingRequest, failure: ClientError): Outcome {
-    if (failure instanceof ReceivedProblem && failure.errorCodes.includes("above-burst")) {
-      return this.deny(request, { slug: "limit-too-small", detail: denials.COST_ABOVE_BURST });
-    }
+    const tooMuch = failure instanceof ReceivedProblem ? failure.errors.find(isAboveLimit) : undefined;
+    if (tooMuch !== undefined) return this.deny(request, { slug: "limit-too-small", detail: tooMuch.detail });
     const { logger, failOpen } = this.#configuration;
     const why = diagnosis(failure);
     if (failOpen && isOutage(failure)) {
@@ -79,6 +78,11 @@ export class Policy {
     return denied(request, problem, fields, this.#configuration.publicUrl);
   }
 
+  /** Return the response to a request that costs more tokens than the key's bucket of `burst` can hold. */
+  denyCost(request: IncomingRequest, cost: number, burst: number, fields: Fields): Denied {
+    return this.deny(request, { slug: "limit-too-small", detail: denials.costAboveBurst(cost, burst) }, fields);
+  }
+
   #denyScope(request: IncomingRequest, scope: string, fields: Fields): Denied {
     return this.deny(request, { slug: "insufficient-scope", detail: denials.missingScope(scope) }, fields);
   }
@@ -96,6 +100,15 @@ export class Policy {
     const detail = denials.unavailable(seconds);
     return this.deny(request, { slug: "unavailable", detail, retryAfterSeconds: seconds });
   }
+}
+
+function isAboveLimit(error: FieldError): boolean {
+  return error.code === "above-burst" || error.code === "above-limit";
+}
+
+/** Return the whole seconds, rounded up, after which the bucket has `paid` tokens more. */
+function refillSeconds(limit: RemainingLimit | null, paid: number): number {
+  return limit === null ? 0 : Math.ceil((paid * limit.perSeconds) / limit.limit);
 }
 
 /** Return the first of `scopes` that the key lacks. An unverified caller lacks none. */

@@ -60,7 +60,7 @@ function readProblem(response: Received): ReceivedProblem {
     status: response.status,
     detail: isKeyLimit ? throttledMessage(wait) : document.text("detail"),
     retryAfterSeconds: wait,
-    errorCodes: errors.map((error) => error.text("code")),
+    errors: errors.map((error) => ({ code: error.text("code"), detail: error.text("detail") })),
     remedy: isKeyLimit ? THROTTLED_REMEDY : "",
   });
 }

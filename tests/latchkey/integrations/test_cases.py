@@ -75,6 +75,12 @@ def test_missing_scope_is_named(call: Call, keys: Keys) -> None:
     assert problem_of(response)["detail"] == "This call needs the scope orders:read."
 
 
+def test_cost_and_bucket_are_named(call: Call, keys: Keys) -> None:
+    response = call("/exports", key(keys.new(rate_limit=RateLimit(4, 60)).reveal()))
+    detail = "This request costs 5 tokens; the key's bucket holds 4. Give the key a burst of at least 5."
+    assert problem_of(response)["detail"] == detail
+
+
 def test_throttled(call: Call, keys: Keys) -> None:
     caller = key(keys.new(rate_limit=RateLimit(1, 3600)).reveal())
     assert call("/orders", caller).status_code == 200
