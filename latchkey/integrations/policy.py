@@ -84,7 +84,7 @@ class Policy:
         logger.log(
             logging.WARNING if passes else logging.ERROR,
             "%s %s request_id=%s",
-            diagnosis(failure),
+            diagnosis(failure, self._configuration.url),
             "The request passes without a check, because LATCHKEY_FAIL_OPEN is on."
             if passes
             else "The request gets a 503.",

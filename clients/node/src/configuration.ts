@@ -53,6 +53,7 @@ export interface Connection {
 }
 
 export interface Configuration {
+  readonly url: string;
   readonly publicUrl: string;
   readonly failOpen: boolean;
   readonly trustProxyIdentity: boolean;
@@ -77,9 +78,10 @@ export function readConnection(options: ConnectionOptions): Connection {
 /** Return how to decide about requests, from `options` and the environment. Throws ConfigurationError. */
 export function readConfiguration(options: Options): Configuration {
   rejectUnknownNames(options, NAMES, "option");
-  const url = options.publicUrl ?? setting("PUBLIC_URL") ?? options.url ?? setting("URL");
+  const url = readUrl("URL", options.url ?? setting("URL"));
   return {
-    publicUrl: readUrl("PUBLIC_URL", url),
+    url,
+    publicUrl: readUrl("PUBLIC_URL", options.publicUrl ?? setting("PUBLIC_URL") ?? url),
     failOpen: readSwitch("FAIL_OPEN", options.failOpen),
     trustProxyIdentity: readSwitch("TRUST_PROXY_IDENTITY", options.trustProxyIdentity),
     importedTokens: readSwitch("IMPORTED_TOKENS", options.importedTokens),

@@ -56,7 +56,7 @@ export class Policy {
     const tooMuch = failure instanceof ReceivedProblem ? failure.errors.find(isAboveLimit) : undefined;
     if (tooMuch !== undefined) return this.deny(request, { slug: "limit-too-small", detail: tooMuch.detail });
     const { logger, failOpen } = this.#configuration;
-    const why = diagnosis(failure);
+    const why = diagnosis(failure, this.#configuration.url);
     if (failOpen && isOutage(failure)) {
       const passes = "The request passes without a check, because LATCHKEY_FAIL_OPEN is on.";
       logger.warn(`${why} ${passes} request_id=${request.requestId}`);

@@ -41,11 +41,13 @@ def slow(keys: Keys) -> Iterator[Options]:
         yield {"url": f"http://127.0.0.1:{port}", "timeout": 0.1}
 
 
-def responding(response: StubResponse) -> Callable[[Keys], object]:
+def responding(response: StubResponse, path: str = "") -> Callable[[Keys], object]:
+    """A server whose address is set with `path`."""
+
     @contextmanager
     def trouble(keys: Keys) -> Iterator[Options]:
         with stub(lambda _: response) as server:
-            yield {"url": server.url}
+            yield {"url": server.url + path}
 
     return trouble
 
@@ -77,20 +79,26 @@ class Trouble:
     is_outage: bool
 
 
+ADDRESS: Final = "Check that LATCHKEY_URL is the address of a Latchkey server, and check the proxy in front of it."
 OUTAGES: Final = [
     Trouble("down", down, "Nothing listens at", True),
     Trouble("slow", slow, "did not respond in time", True),
     Trouble("500", responding(problem_response(500, "internal-error")), "Why.", True),
     Trouble("503", responding(problem_response(503, "unavailable", retry_after="5")), "Why.", True),
     Trouble("502", responding(StubResponse(502, {"Content-Type": "text/html"}, b"x")), "cannot reach it", True),
+    Trouble("500 of another server", responding(StubResponse(500, {"Content-Type": "text/html"}, b"x")), ADDRESS, True),
+    Trouble("500 in JSON", responding(StubResponse(500, body=b"{}")), ADDRESS, True),
 ]
+PATH: Final = "LATCHKEY_URL has the path /admin: leave it out, unless a proxy adds it."
 MISCONFIGURATIONS: Final = [
     Trouble("wrong own key", wrong_own_key, "LATCHKEY_API_KEY (invalid-credential)", False),
     Trouble("own key without scope", own_key_without_scope, "LATCHKEY_API_KEY (insufficient-scope)", False),
     Trouble("throttled own key", throttled_own_key, "throttles the calls of this service", False),
+    Trouble("another server", responding(StubResponse(200, {"Content-Type": "text/html"}, b"x")), ADDRESS, False),
     Trouble(
-        "another server", responding(StubResponse(200, {"Content-Type": "text/html"}, b"x")), "LATCHKEY_URL", False
+        "page of a path", responding(StubResponse(404, {"Content-Type": "text/html"}, b"x"), "/admin"), PATH, False
     ),
+    Trouble("problem of a path", responding(problem_response(403, "forbidden"), "/admin"), f"Why. {PATH}", False),
     Trouble("redirect", responding(StubResponse(302, {"Location": "https://x.example/"})), "redirects to", False),
     Trouble(
         "404",
