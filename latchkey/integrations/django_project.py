@@ -17,13 +17,13 @@ from latchkey.integrations.wsgi import header_reader
 @cache
 def guard() -> Guard:
     """Return the guard of synchronous views. Raises ImproperlyConfigured."""
-    return Guard(_configuration())
+    return Guard(configuration())
 
 
 @cache
 def async_guard() -> AsyncGuard:
     """Return the guard of asynchronous views. Raises ImproperlyConfigured."""
-    return AsyncGuard(_configuration())
+    return AsyncGuard(configuration())
 
 
 def incoming(request: HttpRequest) -> IncomingRequest:
@@ -37,7 +37,8 @@ def problem_response(denied: Denied) -> HttpResponse:
     return HttpResponse(denied.body, status=denied.status, headers=dict(denied.fields))
 
 
-def _configuration() -> Configuration:
+def configuration() -> Configuration:
+    """Return the settings of the project. Raises ImproperlyConfigured."""
     try:
         return Configuration.read(lambda name: getattr(settings, name, None))
     except ConfigurationError as error:

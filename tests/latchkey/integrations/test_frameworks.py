@@ -1,6 +1,8 @@
 """What is particular to one framework."""
 
 import asyncio
+import subprocess
+import sys
 from collections.abc import Mapping, MutableMapping
 from typing import Annotated, Any
 
@@ -11,6 +13,7 @@ from django.core.handlers.wsgi import WSGIHandler
 from django.http import HttpRequest, HttpResponse
 from django.test import RequestFactory, override_settings
 from django.urls import path as django_path
+from flask import Flask
 from rest_framework.authentication import SessionAuthentication
 from rest_framework.permissions import BasePermission, IsAdminUser, IsAuthenticated
 from rest_framework.request import Request
@@ -20,7 +23,7 @@ from rest_framework.views import APIView
 
 from latchkey import headers
 from latchkey.client.rate_limit import RateLimit
-from latchkey.integrations import asgi, fastapi
+from latchkey.integrations import asgi, fastapi, flask
 from latchkey.integrations.configuration import ConfigurationError
 from latchkey.integrations.django import LatchkeyMiddleware, require_scope
 from latchkey.integrations.drf import HasScope, KeyUser, LatchkeyAuthentication
@@ -29,6 +32,7 @@ from latchkey.integrations.wsgi import LatchkeyMiddleware as WSGIMiddleware
 from tests.latchkey.integrations.apps import MIDDLEWARE, calls_asgi, drf_app, fastapi_service, project, settings_of
 from tests.latchkey.integrations.cases import key
 from tests.latchkey.integrations.conftest import Keys
+from tests.support.commands import ROOT
 
 pytestmark = pytest.mark.storeless("what is particular to a framework")
 
@@ -146,6 +150,40 @@ def test_a_missing_setting_lets_nothing_pass(keys: Keys, caplog: pytest.LogCaptu
     with drf_app({}) as call:
         assert call("/orders", key(keys.new().reveal())).status_code == 500
     assert "ImproperlyConfigured: LATCHKEY_URL is not set." in caplog.text
+
+
+PROJECT = """
+import django
+from django.conf import settings
+from django.core.management import execute_from_command_line
+
+settings.configure(INSTALLED_APPS=["latchkey.integrations.django_app"])
+execute_from_command_line(["x", "check"])
+"""
+
+
+def test_a_missing_setting_is_found_by_the_system_check(keys: Keys) -> None:
+    def checked(environment: dict[str, str]) -> tuple[int, str]:
+        command = [sys.executable, "-c", PROJECT]
+        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+        return done.returncode, done.stderr
+
+    status, errors = checked({"LATCHKEY_API_KEY": keys.service})
+    assert status == 1
+    assert "(latchkey.E001) LATCHKEY_URL is not set. Set it to the address of Latchkey." in errors
+    assert checked({"LATCHKEY_API_KEY": keys.service, "LATCHKEY_URL": keys.url}) == (0, "")
+
+
+# Flask
+
+
+def test_flask_reads_the_settings_when_it_is_prepared(keys: Keys) -> None:
+    app = Flask(__name__)
+    with pytest.raises(ConfigurationError, match="LATCHKEY_URL is not set"):
+        flask.install(app)
+    app.config.update(settings_of(keys.options()))
+    flask.install(app)
+    assert app.extensions["latchkey"].policy is not None
 
 
 # Django

@@ -12,6 +12,7 @@ NEEDS = {
     "asgi": (),
     "wsgi": (),
     "django": ("django",),
+    "django_app": ("django",),
     "drf": ("django", "rest_framework"),
     "fastapi": ("fastapi", "starlette"),
     "flask": ("flask",),
