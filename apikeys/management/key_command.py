@@ -15,6 +15,7 @@ from django.utils import timezone
 from apikeys.config_service import ConfigService
 from events.origin import Origin
 from latchkey.cli.exit_codes import COULD_NOT, REFUSED
+from latchkey.cli.rate import parse_rate
 from latchkey.duration import time_or_span_ahead
 from latchkey.problem_catalogue import CATALOGUE
 from latchkey.problems import ProblemError
@@ -146,6 +147,7 @@ def limit_text(rate_limit: object) -> str:
 
 def add_limit_arguments(parser: CommandParser) -> None:
     """Add the arguments for a rate limit to the parser."""
+    parser.add_argument("--rate", metavar="RATE", help="60/min, 10/s, 1000/5m: the two options below")
     parser.add_argument("--burst", metavar="B", help="tokens in a full bucket, 1 to 1000000")
     parser.add_argument("--per-seconds", metavar="S", help="refill period in seconds, 1 to 2678400")
     parser.add_argument("--unlimited", action="store_true", help="no rate limit; without a plan, opens an incident")
@@ -155,21 +157,31 @@ def add_limit_arguments(parser: CommandParser) -> None:
 def limit_value(options: Mapping[str, Any]) -> Mapping[str, object]:
     """Return the `rate_limit` field from the arguments; an empty mapping if none was given. Raises CommandError."""
     parts = {name: options[name] for name in ("burst", "per_seconds") if options[name] is not None}
-    ways = bool(parts) + bool(options["unlimited"]) + (options["rate_limit"] is not None)
-    if ways > 1:
-        raise CommandError(
-            "Set the limit in one way: --burst and --per-seconds, --unlimited, or --rate-limit.", returncode=REFUSED
-        )
+    given = [name for name in ("rate", "rate_limit") if options[name] is not None]
+    if bool(parts) + bool(options["unlimited"]) + len(given) > 1:
+        ways = "--rate, --burst and --per-seconds, --unlimited, or --rate-limit"
+        raise CommandError(f"Set the limit in one way: {ways}.", returncode=REFUSED)
     if options["unlimited"]:
         return {"rate_limit": None}
     if parts:
         return {"rate_limit": {name: typed_number(text) for name, text in parts.items()}}
+    if options["rate"] is not None:
+        return {"rate_limit": _typed_rate(options["rate"])}
     if options["rate_limit"] is None:
         return {}
     try:
         return {"rate_limit": loads(options["rate_limit"])}
     except MalformedJSON as error:
         raise CommandError(f"--rate-limit: {error}", returncode=REFUSED) from None
+
+
+def _typed_rate(text: str) -> Mapping[str, int]:
+    """Return the rate limit that a rate represents. Raises CommandError."""
+    try:
+        burst, per_seconds = parse_rate(text)
+    except ValueError as error:
+        raise CommandError(f"--rate {error}.", returncode=REFUSED) from None
+    return {"burst": burst, "per_seconds": per_seconds}
 
 
 def add_yes_argument(parser: CommandParser) -> None:

@@ -11,8 +11,9 @@ from latchkey.redaction import redact
 
 _TRANSIENT: Final = (408, 429)
 _REMEDIES: Final = {
-    "insufficient-scope": "Grant it with a key that has keys:write and itself holds the scope (or *): "
-    "latchkey keys update KEY_ID --scope …, with all scopes that the key should have.",
+    "insufficient-scope": "Use another key that has it: set LATCHKEY_API_KEY, or add --api-key - and type the key. Or "
+    "grant it with a key that has keys:write and itself holds the scope (or *): latchkey keys update KEY_ID --scope …, "
+    "with all scopes that the key should have.",
     "quota-exceeded": "Wait that long, or let latchkey wait for you: latchkey --wait COMMAND.",
     "rotation-in-progress": "Once the new secret is in use, end the old one (latchkey keys finish-rotation KEY_ID). Or "
     "wait until it ends, or end every older secret immediately (latchkey keys rotate KEY_ID --at-once).",
@@ -53,9 +54,11 @@ def exit_code_of(failure: Exception) -> int:
     return REFUSED if status is not None and status < 500 and status not in _TRANSIENT else COULD_NOT
 
 
-def error_message(failure: Exception) -> str:
-    """Return the lines for standard error."""
+def error_message(failure: Exception, caller: str = "") -> str:
+    """Return the lines for standard error. `caller` names the calling key, and where it comes from."""
     lines = [f"latchkey: {_title(failure)}", *_reasons(failure)]
+    if caller and getattr(failure, "slug", None) == "insufficient-scope":
+        lines.append(f"  The call was made with {caller}.")
     remedy = _remedy(failure)
     if remedy:
         lines.append(f"What to do: {remedy}")

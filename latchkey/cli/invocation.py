@@ -37,6 +37,8 @@ class Invocation:
         self.command = ""
         self.refused = False
         """Whether a part of the command was refused while the rest was done."""
+        self.caller = ""
+        """The calling key and where it comes from, for messages; empty if no key was used."""
 
     @cached_property
     def profile(self) -> Profile:
@@ -144,10 +146,20 @@ class Invocation:
         name = self.options.profile or chosen_profile(self.options.config or default_path())
         return read_secret(name, url)
 
+    def _key_source(self, given: str | None) -> str:
+        """Return where the key comes from."""
+        if given is None or given == STANDARD_INPUT:
+            return "standard input"
+        if self.options.api_key is None:
+            return "the profile"
+        return "--api-key" if self.options.key_from_command_line else "LATCHKEY_API_KEY"
+
     def _read_credential(self, url: str) -> Credential:
         given = self.options.api_key or self._stored_key(url)
         try:
-            return read_api_key(given, from_command_line=self.options.key_from_command_line)
+            credential = read_api_key(given, from_command_line=self.options.key_from_command_line)
+            self.caller = f"the key {credential.key_id} from {self._key_source(given)}"
+            return credential
         except CLIError as error:
             profile = self.profile
             # A file with profiles of which none is chosen is the likely reason why the key is missing.

@@ -93,7 +93,7 @@ def _check_utf8(arguments: Sequence[str]) -> None:
 def _report_failure(error: Exception, invocation: Invocation) -> int:
     """Write what stopped the command to standard error, and return the exit code."""
     if isinstance(error, (CLIError, ProblemError)) or _is_client_error(error):
-        print(error_message(error), file=sys.stderr)
+        print(error_message(error, invocation.caller), file=sys.stderr)
         return exit_code_of(error)
     print(f"latchkey: unexpected error: {type(error).__name__}", file=sys.stderr)
     if invocation.options.verbose:

@@ -1,5 +1,6 @@
 """Usage errors: what was typed wrong, in our own words. The library that checks values doesn't concern the reader."""
 
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,6 +16,16 @@ _DESCRIPTIONS: Final[Mapping[str, str]] = {
     "greater_than_equal": "must be {ge} or more",
     "less_than_equal": "must be {le} or less",
 }
+_NO_SUCH_COMMAND: Final = re.compile(r"No such command '(.*)'\.")
+# Words for the same in other tools. typer itself suggests names that are spelled alike.
+_SYNONYMS: Final = (
+    ("create", "add", "grant", "issue", "new", "generate", "make"),
+    ("revoke", "remove", "end", "delete", "del", "rm", "destroy"),
+    ("update", "edit", "set", "change", "patch", "modify"),
+    ("show", "get", "describe", "info", "inspect", "view"),
+    ("list", "ls", "all"),
+    ("rotate", "rotate-secret", "renew", "roll", "regenerate"),
+)
 _OTHER: Final = "this value is invalid"
 
 
@@ -29,7 +40,16 @@ def usage_error_message(error: "TyperException") -> str:
         return text
     context = getattr(error, "ctx", None)
     command = context.command_path if context is not None else "latchkey"
-    return f"latchkey: {text}\nWhat to do: see '{command} --help'."
+    return f"latchkey: {text}{_synonym(text, context)}\nWhat to do: see '{command} --help'."
+
+
+def _synonym(text: str, context: Any) -> str:
+    """Return a suggestion if what was typed is another word for a command of the group, or an empty string."""
+    match = _NO_SUCH_COMMAND.fullmatch(text)
+    words = next((words for words in _SYNONYMS if match and match[1] in words), ())
+    known = getattr(getattr(context, "command", None), "commands", {})
+    found = [word for word in words if word in known]
+    return f" Did you mean {' or '.join(map(repr, found))}?" if found else ""
 
 
 def _describe(cause: object) -> str | None:

@@ -72,6 +72,7 @@ def test_list_show_and_set(root: IssuedKey) -> None:
     assert run_json("set_rate_limit", key_id, "--unlimited")["rate_limit"] is None
     limit = run_json("set_rate_limit", key_id, "--rate-limit", '{"burst": 5, "per_seconds": 1}')["rate_limit"]
     assert limit == {"burst": 5, "per_seconds": 1}
+    assert run_json("set_rate_limit", key_id, "--rate", "60/min")["rate_limit"] == {"burst": 60, "per_seconds": 60}
 
 
 def test_tables_are_aligned(root: IssuedKey) -> None:
@@ -184,6 +185,8 @@ def test_invalid_argument_is_shown_without_secret(capsys: pytest.CaptureFixture[
         ["issue_key", "--label", ""],
         ["issue_key", "--label", "x", "--scope", "NO"],
         ["issue_key", "--label", "x", "--unlimited", "--burst", "5"],
+        ["issue_key", "--label", "x", "--rate", "60/min", "--burst", "5"],
+        ["issue_key", "--label", "x", "--rate", "60"],
         ["issue_key", "--label", "x", "--burst", "5"],
         ["list_keys", "--limit", "0"],
         ["list_keys", "--owner", ""],

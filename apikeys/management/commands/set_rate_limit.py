@@ -23,6 +23,8 @@ class Command(KeyCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         values = limit_value(options)
         if not values:
-            raise CommandError("Use --burst and --per-seconds, --unlimited, or --rate-limit.", returncode=REFUSED)
+            raise CommandError(
+                "Use --rate, --burst and --per-seconds, --unlimited, or --rate-limit.", returncode=REFUSED
+            )
         key = key_json(self.service().update(options["key_id"], values), timezone.now(), default_limiter())
         self.show(key, options, [key_row(key)])

@@ -76,6 +76,8 @@ def test_expired_disabled_or_revoked_key(
 def test_missing_scope(latchkey: Latchkey, key: dict[str, Any]) -> None:
     ran = latchkey.with_key(key["credential"]).run("keys", "list")
     failed(ran, 2, "(403 insufficient-scope)", "This call needs the scope keys:read.", "keys:write and itself holds")
+    assert f"The call was made with the key {key['key_id']} from LATCHKEY_API_KEY." in ran.err
+    assert "Use another key that has it: set LATCHKEY_API_KEY" in ran.err
 
 
 def test_throttled_says_how_long(latchkey: Latchkey) -> None:

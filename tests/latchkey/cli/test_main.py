@@ -121,6 +121,25 @@ def test_usage_errors_hide_library_messages(
     assert tried > 30
 
 
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        (("keys", "issue"), "'create'"),
+        (("keys", "new"), "'create'"),
+        (("keys", "delete"), "'revoke'"),
+        (("webhooks", "create"), "'add'"),
+        (("webhooks", "update"), "'edit'"),
+        (("plans", "ls"), "'list'"),
+        (("waivers", "create"), "'grant'"),
+    ],
+)
+def test_another_word_for_a_command(capsys: pytest.CaptureFixture[str], typed: tuple[str, ...], meant: str) -> None:
+    assert main(typed) == 2
+    assert f"No such command '{typed[1]}'. Did you mean {meant}?" in capsys.readouterr().err
+    assert main(("keys", "abracadabra")) == 2
+    assert "No such command 'abracadabra'.\n" in capsys.readouterr().err
+
+
 def test_each_fault_is_reported_once() -> None:
     faults = [
         FieldError("/type", "not-a-type", "type is one of KeyIssued."),
