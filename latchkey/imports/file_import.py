@@ -1,7 +1,7 @@
 """Import of a file: reads its rows, sends them in batches, and counts what becomes of them."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -61,6 +61,12 @@ class Summary:
             f"{self.read:,} rows: {self.imported:,} {imported}, {self.unchanged:,} imported before, "
             f"{self.skipped.total():,} skipped{f' ({skipped})' if skipped else ''}, {self.failed:,} with errors."
         )
+
+
+def limit_sentence(limit: Mapping[str, int] | None, *, origin: str = "") -> str:
+    """Return which limit the keys get whose row has none. `origin` says where it comes from."""
+    words = f"{limit['burst']} per {limit['per_seconds']} s" if limit else "no limit"
+    return f"A key without a limit of its own gets {words}{f' ({origin})' if origin else ''}."
 
 
 class FileImport:

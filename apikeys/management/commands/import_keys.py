@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from django.conf import settings
 from django.core.management.base import CommandError, CommandParser
 
 from apikeys.imports.bulk_insert import prepare_connection
@@ -13,13 +14,14 @@ from apikeys.imports.service import ImportService
 from apikeys.imports.source_values import MAX_KEYS
 from apikeys.management.key_command import KeyCommand, add_limit_arguments, limit_value, time_ahead
 from latchkey.cli.exit_codes import REFUSED
-from latchkey.imports.file_import import BatchResult, FileImport, Summary
+from latchkey.imports.file_import import BatchResult, FileImport, Summary, limit_sentence
 from latchkey.imports.key_values import KeyReader, parse_mapping
 from latchkey.imports.options import HELP, STANDARD_INPUT, kind_of, source_of
 from latchkey.imports.presets import PRESETS
 from latchkey.imports.progress import end_progress, progress_on
 from latchkey.imports.rows import FileError, read_rows
 from latchkey.timestamps import rfc3339
+from ratelimit.limit import parse_limit_text
 
 
 class Command(KeyCommand):
@@ -67,9 +69,11 @@ class Command(KeyCommand):
             raise CommandError(f"{error}.", returncode=REFUSED) from None
         reader = KeyReader.of(PRESETS.get(options["preset"]), columns, _defaults(options))
         summary = self._import(reader, source, kind, options)
-        self.show(summary.as_json(), options, [{"line": line, "error": text} for line, text in summary.errors])
+        if options["format"] == "json" or summary.errors:
+            self.show(summary.as_json(), options, [{"line": line, "error": text} for line, text in summary.errors])
         if options["format"] != "json":
             self.say(summary.sentence(dry_run=options["dry_run"]))
+            self.say(_limit_of_others(options))
         if summary.failed:
             sys.exit(REFUSED)
 
@@ -100,6 +104,15 @@ def _defaults(options: dict[str, Any]) -> dict[str, Any]:
     if options["expires_in"]:
         defaults["expires_at"] = rfc3339(options["expires_in"])
     return {**defaults, **limit_value(options)}
+
+
+def _limit_of_others(options: dict[str, Any]) -> str:
+    """Return which limit the keys get whose row has none."""
+    typed: Any = limit_value(options)
+    if typed:
+        return limit_sentence(typed["rate_limit"])
+    default = parse_limit_text(settings.DEFAULT_RATE_LIMIT)
+    return limit_sentence(default.as_json() if default else None, origin="DEFAULT_RATE_LIMIT")
 
 
 @contextmanager

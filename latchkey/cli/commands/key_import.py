@@ -64,9 +64,11 @@ def import_keys(
     invocation = invocation_of(context)
     summary = _import(invocation, reader, described, file, kind, dry_run=dry_run)
     rows = [{"line": line, "error": text} for line, text in summary.errors]
-    output.print_rows(summary.as_json(), invocation.view, rows=rows, items="errors")
+    if rows or not invocation.view.is_table:
+        output.print_rows(summary.as_json(), invocation.view, rows=rows, items="errors")
     if invocation.view.is_table:
         invocation.say(summary.sentence(dry_run=dry_run))
+        invocation.say(_limit_of_others(limit))
     if summary.failed:
         raise typer.Exit(REFUSED)
 
@@ -101,6 +103,16 @@ def _import(
         raise typer.BadParameter(f"{file}: {error.strerror}") from None
     finally:
         end_progress(sys.stderr)
+
+
+def _limit_of_others(typed: Mapping[str, Any]) -> str:
+    """Return which limit the keys get whose row has none."""
+    from latchkey.imports.file_import import limit_sentence
+
+    if not typed:
+        return "A key without a limit of its own gets the server's DEFAULT_RATE_LIMIT."
+    limit = typed["rate_limit"]
+    return limit_sentence(limit and limit.as_json())
 
 
 @contextmanager

@@ -44,6 +44,16 @@ def imported(tmp_path: Path) -> Import:
     return run
 
 
+def test_summary_names_the_limit_and_lists_only_errors(tmp_path: Path) -> None:
+    file = tmp_path / "keys.csv"
+    file.write_bytes(csv_of([drf_row(drf_token(), "ada")]))
+    for limit, words in ((("--rate", "10/s"), "10 per 1 s"), ((), "60 per 60 s (DEFAULT_RATE_LIMIT)")):
+        out, said = io.StringIO(), io.StringIO()
+        call_command("import_keys", str(file), "--from", "drf-api-key", *limit, "--dry-run", stdout=out, stderr=said)
+        assert out.getvalue() == ""
+        assert said.getvalue().endswith(f"0 with errors.\nA key without a limit of its own gets {words}.\n")
+
+
 def test_table_of_drf_api_key(imported: Import) -> None:
     tokens = [drf_token() for _ in range(4)]
     rows = [

@@ -28,6 +28,9 @@ def test_table_in_many_batches(latchkey: Latchkey, server: RunningServer, tmp_pa
     arguments = ("keys", "import", str(file), "--from", "drf-api-key", "--scope", "orders:read", "--owner", "acme")
     dry = latchkey.json(*arguments, "--dry-run")
     assert (dry["read"], dry["imported"], dry["failed"]) == (900, 900, 0)
+    typed = latchkey.run(*arguments, "--dry-run", "--rate", "60/min")
+    assert (typed.exit_code, typed.out) == (0, "")
+    assert "A key without a limit of its own gets 60 per 60 s." in typed.err
     first, again = latchkey.json(*arguments), latchkey.json(*arguments)
     assert (first["imported"], first["unchanged"]) == (900, 0)
     assert (again["imported"], again["unchanged"]) == (0, 900)
@@ -46,6 +49,7 @@ def test_errors_by_line(latchkey: Latchkey, tmp_path: Path) -> None:
     ran = latchkey.run("keys", "import", str(file), *SHAPE, "errors", "--unlimited")
     assert ran.exit_code == 2
     assert "5 rows: 1 imported, 0 imported before, 1 skipped (1 expired), 3 with errors." in ran.err
+    assert "A key without a limit of its own gets no limit." in ran.err
     rows = [row.split(maxsplit=1) for row in ran.out.splitlines()[1:]]
     assert [number for number, _ in rows] == ["2", "5", "3"]
     assert rows[2][1].startswith("scopes/0: A scope must be")
