@@ -20,7 +20,7 @@ from latchkey.integrations.principal import Principal
 from latchkey.integrations.rules import Rule
 from latchkey.integrations.visit import Visit
 
-__all__ = ["LatchkeyMiddleware", "Principal", "require_scope"]
+__all__ = ["LatchkeyMiddleware", "Principal", "require_key"]
 
 View = Callable[..., Any]
 
@@ -32,7 +32,7 @@ class LatchkeyMiddleware:
     """Middleware that lets a request reach a view only with a valid key. `request.latchkey` is its Principal.
 
     Paths in the setting `LATCHKEY_PUBLIC_PATHS`, and paths below them, need no key, unless their view has
-    `require_scope`. Raises ImproperlyConfigured.
+    `require_key`. Raises ImproperlyConfigured.
     """
 
     sync_capable = True
@@ -87,7 +87,7 @@ class LatchkeyMiddleware:
         return needs or Needs()
 
 
-def require_scope(*scopes: str, cost: int = 1, costs: Mapping[str, int] | None = None) -> Callable[[View], View]:
+def require_key(*scopes: str, cost: int = 1, costs: Mapping[str, int] | None = None) -> Callable[[View], View]:
     """Return a decorator of views that need a key with all of `scopes`, which pays `cost` tokens and `costs` by unit.
 
     Without scopes, any valid key will do. The project needs LatchkeyMiddleware: without it, the view raises

@@ -17,7 +17,7 @@ from latchkey.integrations.needs import Needs
 from latchkey.integrations.outcome import Denied
 from latchkey.integrations.principal import Principal
 
-__all__ = ["Principal", "install", "require_scope"]
+__all__ = ["Principal", "install", "require_key"]
 
 _GUARD: Final = "latchkey.guard"
 _NEEDS: Final = "latchkey_needs"
@@ -56,7 +56,7 @@ class _Visits:
 
 
 def install(app: FastAPI, **options: Unpack[Options]) -> None:
-    """Prepare `app` for `require_scope`. Raises ConfigurationError.
+    """Prepare `app` for `require_key`. Raises ConfigurationError.
 
     Settings that aren't in `options` are read from the environment.
     """
@@ -64,7 +64,7 @@ def install(app: FastAPI, **options: Unpack[Options]) -> None:
     app.add_exception_handler(Denial, _respond)
 
 
-def require_scope(
+def require_key(
     *scopes: str, cost: int = 1, costs: Mapping[str, int] | None = None
 ) -> Callable[..., Awaitable[Principal]]:
     """Return a dependency that lets requests pass with a valid key with all of `scopes`, which pays `cost` tokens and

@@ -17,7 +17,7 @@ from latchkey.integrations.principal import Principal
 from latchkey.integrations.visit import Visit
 from latchkey.integrations.wsgi import VISIT_KEY, incoming
 
-__all__ = ["Principal", "install", "require_scope"]
+__all__ = ["Principal", "install", "require_key"]
 
 _EXTENSION: Final = "latchkey"
 _NEEDS: Final = "latchkey_needs"
@@ -34,7 +34,7 @@ def install(app: Flask, **options: Unpack[Options]) -> None:
     app.before_request(_name_caller)
 
 
-def require_scope(*scopes: str, cost: int = 1, costs: Mapping[str, int] | None = None) -> Callable[[View], View]:
+def require_key(*scopes: str, cost: int = 1, costs: Mapping[str, int] | None = None) -> Callable[[View], View]:
     """Return a decorator of views that need a valid key with all of `scopes`, which pays `cost` tokens and `costs` by
     unit.
 

@@ -136,17 +136,17 @@ def flask_service() -> Any:
     app = Flask(__name__)
 
     @app.get("/orders")
-    @flask.require_scope(SCOPE)
+    @flask.require_key(SCOPE)
     def orders() -> dict[str, object]:
         return seen(g.latchkey)
 
     @app.get("/exports")
-    @flask.require_scope(cost=5)
+    @flask.require_key(cost=5)
     async def exports() -> dict[str, object]:
         return seen(g.latchkey)
 
     @app.get("/gone")
-    @flask.require_scope()
+    @flask.require_key()
     def gone() -> None:
         abort(404)
 
@@ -172,14 +172,14 @@ def fastapi_service(options: Options) -> Any:
     fastapi.install(app, **options)
 
     @app.get("/orders")
-    async def orders(key: Annotated[Principal, Depends(fastapi.require_scope(SCOPE))]) -> dict[str, object]:
+    async def orders(key: Annotated[Principal, Depends(fastapi.require_key(SCOPE))]) -> dict[str, object]:
         return seen(key)
 
     @app.get("/exports")
-    def exports(key: Annotated[Principal, Depends(fastapi.require_scope(cost=5))]) -> dict[str, object]:
+    def exports(key: Annotated[Principal, Depends(fastapi.require_key(cost=5))]) -> dict[str, object]:
         return seen(key)
 
-    @app.get("/gone", dependencies=[Depends(fastapi.require_scope())])
+    @app.get("/gone", dependencies=[Depends(fastapi.require_key())])
     async def gone() -> None:
         raise HTTPException(404)
 

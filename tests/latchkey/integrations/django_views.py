@@ -8,7 +8,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from latchkey.integrations.django import require_scope
+from latchkey.integrations.django import require_key
 from latchkey.integrations.django_project import async_guard
 from latchkey.integrations.drf import HasScope, LatchkeyAuthentication
 from latchkey.integrations.principal import Principal
@@ -50,12 +50,12 @@ class Health(APIView):
         return Response("ok")
 
 
-@require_scope("orders:read")
+@require_key("orders:read")
 def orders(request: HttpRequest) -> JsonResponse:
     return JsonResponse(seen(request.latchkey))  # type: ignore[attr-defined]
 
 
-@require_scope(cost=5)
+@require_key(cost=5)
 def exports(request: HttpRequest) -> JsonResponse:
     return JsonResponse(seen(request.latchkey))  # type: ignore[attr-defined]
 
@@ -68,12 +68,12 @@ def health(request: HttpRequest) -> JsonResponse:
     return JsonResponse("ok", safe=False)
 
 
-@require_scope("orders:read")
+@require_key("orders:read")
 async def async_orders(request: HttpRequest) -> JsonResponse:
     return orders.__wrapped__(request)  # type: ignore[attr-defined, no-any-return]
 
 
-@require_scope(cost=5)
+@require_key(cost=5)
 async def async_exports(request: HttpRequest) -> JsonResponse:
     return exports.__wrapped__(request)  # type: ignore[attr-defined, no-any-return]
 

@@ -25,7 +25,7 @@ from latchkey import headers
 from latchkey.client.rate_limit import RateLimit
 from latchkey.integrations import asgi, fastapi, flask
 from latchkey.integrations.configuration import ConfigurationError
-from latchkey.integrations.django import LatchkeyMiddleware, require_scope
+from latchkey.integrations.django import LatchkeyMiddleware, require_key
 from latchkey.integrations.drf import HasScope, KeyUser, LatchkeyAuthentication
 from latchkey.integrations.principal import UNVERIFIED, Principal
 from latchkey.integrations.wsgi import LatchkeyMiddleware as WSGIMiddleware
@@ -190,7 +190,7 @@ def test_flask_reads_the_settings_when_it_is_prepared(keys: Keys) -> None:
 
 
 def test_the_decorator_needs_the_middleware() -> None:
-    @require_scope("orders:read")
+    @require_key("orders:read")
     def view(request: HttpRequest) -> HttpResponse:
         return HttpResponse()
 
@@ -203,14 +203,14 @@ def hiding(view: Any) -> Any:
     return lambda request: view(request)
 
 
-@require_scope("orders:read")
+@require_key("orders:read")
 def inner(request: HttpRequest) -> HttpResponse:
     return HttpResponse("inside")
 
 
 urls = (
     django_path("hidden", hiding(inner)),
-    django_path("public/both", require_scope("a:b", cost=3)(inner)),
+    django_path("public/both", require_key("a:b", cost=3)(inner)),
     django_path("public/free", lambda request: HttpResponse(str(getattr(request, "latchkey", "nobody")))),
     django_path("publicity", lambda request: HttpResponse()),
 )
@@ -341,14 +341,14 @@ def test_several_dependencies_pay_the_highest_cost(keys: Keys) -> None:
 
     app = FastAPI()
     fastapi.install(app, **keys.options())
-    router = APIRouter(dependencies=[Depends(fastapi.require_scope("orders:read", cost=2))])
+    router = APIRouter(dependencies=[Depends(fastapi.require_key("orders:read", cost=2))])
 
     @router.get("/cheap")
-    async def cheap(_key: Annotated[Principal, Depends(fastapi.require_scope("a:b"))]) -> None:
+    async def cheap(_key: Annotated[Principal, Depends(fastapi.require_key("a:b"))]) -> None:
         return None
 
     @router.get("/costly")
-    async def costly(_key: Annotated[Principal, Depends(fastapi.require_scope("a:b", cost=7))]) -> None:
+    async def costly(_key: Annotated[Principal, Depends(fastapi.require_key("a:b", cost=7))]) -> None:
         return None
 
     app.include_router(router)
@@ -372,7 +372,7 @@ def test_an_app_that_is_not_prepared_lets_nothing_pass(keys: Keys) -> None:
 
     app = FastAPI()
 
-    @app.get("/x", dependencies=[Depends(fastapi.require_scope())])
+    @app.get("/x", dependencies=[Depends(fastapi.require_key())])
     async def protected() -> None:
         return None
 
@@ -387,7 +387,7 @@ def test_websocket_route_of_fastapi(keys: Keys) -> None:
     fastapi.install(app, **keys.options())
 
     @app.websocket("/x")
-    async def talk(socket: WebSocket, caller: Annotated[Principal, Depends(fastapi.require_scope())]) -> None:
+    async def talk(socket: WebSocket, caller: Annotated[Principal, Depends(fastapi.require_key())]) -> None:
         raise AssertionError(caller)
 
     socket = {"type": "websocket", "query_string": b"", "extensions": {"websocket.http.response": {}}}

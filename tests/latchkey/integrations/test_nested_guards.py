@@ -24,10 +24,10 @@ def nested_fastapi(options: Options) -> Iterator[Call]:
     """A router, and an operation of it; `/hidden` calls the dependency itself, which nobody can know ahead."""
     from fastapi import APIRouter, Depends, FastAPI, Request
 
-    app = FastAPI(dependencies=[Depends(fastapi.require_scope("orders:read"))])
+    app = FastAPI(dependencies=[Depends(fastapi.require_key("orders:read"))])
     fastapi.install(app, **options)
-    router = APIRouter(prefix="/nested", dependencies=[Depends(fastapi.require_scope(cost=2))])
-    seven = fastapi.require_scope("a:b", cost=7)
+    router = APIRouter(prefix="/nested", dependencies=[Depends(fastapi.require_key(cost=2))])
+    seven = fastapi.require_key("a:b", cost=7)
 
     @router.get("/costly", dependencies=[Depends(seven)])
     async def costly() -> None:
@@ -47,9 +47,9 @@ def nested_flask(options: Options) -> Iterator[Call]:
     """Stacked decorators; another decorator hides one of them in `/hidden`."""
     app = Flask(__name__)
     flask.install(app, **options)
-    seven = flask.require_scope("a:b", cost=7)(lambda: g.latchkey.key_id)
-    app.add_url_rule("/nested/costly", "costly", flask.require_scope("orders:read", cost=2)(seven))
-    app.add_url_rule("/nested/hidden", "hidden", flask.require_scope(cost=2)(lambda: seven()))
+    seven = flask.require_key("a:b", cost=7)(lambda: g.latchkey.key_id)
+    app.add_url_rule("/nested/costly", "costly", flask.require_key("orders:read", cost=2)(seven))
+    app.add_url_rule("/nested/hidden", "hidden", flask.require_key(cost=2)(lambda: seven()))
     with calls_wsgi(app) as call:
         yield call
     app.extensions["latchkey"].close()
@@ -58,7 +58,7 @@ def nested_flask(options: Options) -> Iterator[Call]:
 @contextmanager
 def flask_behind_the_middleware(options: Options) -> Iterator[Call]:
     with nested_flask_app(options) as (app, call):
-        app.add_url_rule("/nested/hidden", "hidden", flask.require_scope("a:b", cost=7)(lambda: g.latchkey.key_id))
+        app.add_url_rule("/nested/hidden", "hidden", flask.require_key("a:b", cost=7)(lambda: g.latchkey.key_id))
         yield call
 
 
@@ -81,7 +81,7 @@ def fastapi_behind_the_middleware(options: Options) -> Iterator[Call]:
     app = FastAPI()
     fastapi.install(app, **options)
 
-    @app.get("/nested/hidden", dependencies=[Depends(fastapi.require_scope("a:b", cost=7))])
+    @app.get("/nested/hidden", dependencies=[Depends(fastapi.require_key("a:b", cost=7))])
     async def costly() -> None:
         return None
 

@@ -34,7 +34,7 @@ PROGRAMS = dict(
 )
 COMMANDS = {name: re.search(rf"^\$ (.*\b{Path(name).stem}\b.*)$", PAGE, flags=re.MULTILINE) for name in PROGRAMS}
 PORT = "9000"
-OWN_LINE = re.compile(r"latchkey|require_scope|requireKey|RequireKey|HasScope|Rule\(|EXCEPTION_HANDLER|IsAuthenticated")
+OWN_LINE = re.compile(r"latchkey|require_key|requireKey|RequireKey|HasScope|Rule\(|EXCEPTION_HANDLER|IsAuthenticated")
 OF_NODE = [name for name in PROGRAMS if name.endswith(".mjs")]
 OF_GO = [name for name in PROGRAMS if name.endswith(".go")]
 NEEDS = {**dict.fromkeys(OF_NODE, "node-packages"), **dict.fromkeys(OF_GO, "go")}
