@@ -21,7 +21,7 @@ SENT = key(CREDENTIAL.reveal())
 
 @contextmanager
 def nested_fastapi(options: Options) -> Iterator[Call]:
-    """A router, and an operation of it; `/hidden` calls the dependency itself, which nobody can know ahead."""
+    """A router, and an operation of it; `/hidden` calls the dependency itself, which no one can know ahead."""
     from fastapi import APIRouter, Depends, FastAPI, Request
 
     app = FastAPI(dependencies=[Depends(fastapi.require_key("orders:read"))])

@@ -84,6 +84,8 @@ def test_program(name: str, keys: Keys, tmp_path: Path) -> None:
     environment = {"LATCHKEY_URL": keys.url, "LATCHKEY_API_KEY": keys.service}
     caller = keys.new(rate_limit=RateLimit(10, 3600)).reveal()
     with running(name, tmp_path, environment) as url, httpx.Client(base_url=url, timeout=10) as client:
+        if "/health" in PROGRAMS[name] or '"health"' in PROGRAMS[name]:
+            assert client.get("/health").json() == {"status": "ok"}
         missing = client.get("/orders")
         assert (missing.status_code, missing.headers["WWW-Authenticate"]) == (401, headers.CHALLENGE)
         assert missing.json()["title"] == "Missing credential"
