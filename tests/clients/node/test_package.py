@@ -74,6 +74,15 @@ def test_it_depends_on_nothing() -> None:
     assert {name for name in imported if not name.startswith(("./", "node:"))} == set()
 
 
+def test_its_tools_run_on_the_oldest_version() -> None:
+    lock = json.loads((tools.PACKAGE / "package-lock.json").read_text())
+    needed = {name: package.get("engines", {}).get("node", "") for name, package in lock["packages"].items()}
+    oldest = int(re.findall(r"\d+", PACKAGE["engines"]["node"])[0])
+    newer = re.compile(r">= ?(\d+)[.\d]*")
+    found = {name for name, engines in needed.items() if (at := newer.fullmatch(engines)) and int(at[1]) > oldest}
+    assert found == set(), "npm ci would warn of EBADENGINE"
+
+
 @pytest.mark.parametrize("module", ["", "/express", "/fastify", "/hono"])
 def test_it_can_be_imported_and_required(module: str, tmp_path: Path) -> None:
     name = "@latchkey/node" + module
