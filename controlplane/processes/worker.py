@@ -86,7 +86,8 @@ class Worker(UvicornWorker):  # type: ignore[misc]
             on_stopped=clean_up,
         )
         self._install_sigquit_handler()
-        await server.serve(sockets=self.sockets)
+        # Not gunicorn's wrappers: uvloop closes their sockets, then calls their `close`, which logs that it can't.
+        await server.serve(sockets=[wrapper.sock for wrapper in self.sockets])
         if not server.started:
             sys.exit(Arbiter.WORKER_BOOT_ERROR)
 
