@@ -9,6 +9,8 @@ from flask import Flask, g
 
 from latchkey import headers
 from latchkey.integrations import asgi, fastapi, flask, wsgi
+from tests.clients.go import apps as go
+from tests.clients.marks import OF_GO, OF_NODE
 from tests.clients.node import apps as node
 from tests.latchkey.client.responses import CREDENTIAL
 from tests.latchkey.integrations.apps import Call, Options, calls_asgi, calls_wsgi
@@ -97,10 +99,10 @@ ONE_AFTER_THE_OTHER: dict[str, tuple[Begin, str]] = {
     "fastapi behind the middleware": (fastapi_behind_the_middleware, "/nested/hidden"),
     "flask": (nested_flask, "/nested/hidden"),
     "flask behind the middleware": (flask_behind_the_middleware, "/nested/hidden"),
-    **{framework: (begin, "/nested/costly") for framework, begin in node.INTEGRATIONS.items()},
+    **{framework: (begin, "/nested/costly") for framework, begin in (node.INTEGRATIONS | go.INTEGRATIONS).items()},
 }
-_OF_NODE = (pytest.mark.slow("installs and builds the package of Node.js"), pytest.mark.needs("node-packages"))
-NAMES = [pytest.param(name, marks=_OF_NODE if name in node.INTEGRATIONS else ()) for name in ONE_AFTER_THE_OTHER]
+_MARKS = {**dict.fromkeys(node.INTEGRATIONS, OF_NODE), **dict.fromkeys(go.INTEGRATIONS, OF_GO)}
+NAMES = [pytest.param(name, marks=_MARKS.get(name, ())) for name in ONE_AFTER_THE_OTHER]
 
 
 @pytest.mark.parametrize("name", KNOWN_AHEAD)
