@@ -19,8 +19,9 @@ const untrustedRemedy = "Check the host name in the URL. If the certificate is f
 func connectionFailure(err error, host string, isConnected bool) *Error {
 	var unverified *tls.CertificateVerificationError
 	var unknownHost *net.DNSError
+	var timeout net.Error
 	switch {
-	case errors.Is(err, context.DeadlineExceeded):
+	case errors.As(err, &timeout) && timeout.Timeout():
 		return timedOut(host, isConnected)
 	case errors.Is(err, context.Canceled):
 		return noResponse("The call was canceled.", context.Canceled)

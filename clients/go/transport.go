@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/tls"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
@@ -37,6 +38,10 @@ type transport struct {
 
 func newTransport(settings connection) *transport {
 	return &transport{connection: settings, http: &http.Transport{
+		// net/http goes on connecting after a call has ended. A server that never responds to that would keep the
+		// connection's place forever, and in the end all of them.
+		DialContext:            (&net.Dialer{Timeout: settings.timeout}).DialContext,
+		TLSHandshakeTimeout:    settings.timeout,
 		MaxConnsPerHost:        settings.maxConnections,
 		MaxIdleConnsPerHost:    settings.maxConnections,
 		IdleConnTimeout:        keepAlive,

@@ -125,3 +125,30 @@ func TestConnectionsAreKeptAndBounded(t *testing.T) {
 		t.Errorf("%d connections were opened", opened.Load())
 	}
 }
+
+func TestAHandshakeThatHangsKeepsNoConnection(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	client, err := NewClient(Options{
+		URL: "https://" + listener.Addr().String(), APIKey: own, Timeout: 100 * time.Millisecond, MaxConnections: 1,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	if _, err = client.Verify(context.Background(), "x", Needs{}); !errors.Is(err, context.DeadlineExceeded) {
+		t.Error(err)
+	}
+	hanging, err := listener.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The server closes nothing, so only the client can end the attempt, and make room for the next one.
+	_ = hanging.SetReadDeadline(time.Now().Add(5 * time.Second))
+	if _, err = io.Copy(io.Discard, hanging); err != nil {
+		t.Error("the client keeps the connection:", err)
+	}
+}
