@@ -29,7 +29,10 @@ _TERMS: Final = (Term(FOREVER_S, None),)
 
 
 class Place(NamedTuple):
-    """Totals of one place. `at_s` is the last time of use in its latest quarter, in seconds since the Unix epoch."""
+    """Totals of one place. `at_s` is the last time of use in its latest quarter, in seconds since the Unix epoch.
+
+    It's never after the time at which the place last changed.
+    """
 
     at_s: int
     charged: int
@@ -75,9 +78,11 @@ def added(raw: bytes | None, at_s: int, charged: int, returned: int, now_s: int)
     begin = _HEAD.size + at_s // QUARTER_SECONDS % PLACES * _PLACE.size
     end = begin + _PLACE.size
     known_s, known_charged, known_returned = _PLACE.unpack_from(raw, begin)
-    # A later quarter may have the place by now, and a clock may have been set back.
+    # A later quarter may have the place by now. And a clock that was ahead must not keep usage in the future.
     place = _PLACE.pack(
-        max(known_s, at_s), min(known_charged + charged, MAX_TOTAL), min(known_returned + returned, MAX_TOTAL)
+        min(max(known_s, at_s), now_s),
+        min(known_charged + charged, MAX_TOTAL),
+        min(known_returned + returned, MAX_TOTAL),
     )
     changed_s = _HEAD.pack(max(*_HEAD.unpack_from(raw), now_s))
     return b"".join((changed_s, raw[_HEAD.size : begin], place, raw[end:]))

@@ -65,7 +65,7 @@ local function add_units(counter, at, charged, returned, now_s)
   returned_low, returned_high = add_to(returned_low, returned_high, returned)
   local known_s = unpacked('<I8', raw)
   local record = packed('<I8', math.max(known_s, now_s)) .. string.sub(raw, 9, first)
-    .. packed(PLACE, math.max(known_at, at), charged_low, charged_high, returned_low, returned_high)
+    .. packed(PLACE, math.min(math.max(known_at, at), now_s), charged_low, charged_high, returned_low, returned_high)
     .. string.sub(raw, first + PLACE_BYTES + 1)
   return {UNITS, 0, record, math.floor(known_s / UNIT_INDEX_SECONDS) ~= math.floor(now_s / UNIT_INDEX_SECONDS)}
 end

@@ -117,6 +117,20 @@ def test_what_is_given_back_belongs_to_the_quarter_of_the_estimate(reserver: Res
     assert sum(one.charged for one in images.places) == 2
 
 
+def test_clock_that_was_ahead_keeps_no_usage_in_the_future(reserver: Reserver, clock: Clock) -> None:
+    claims = claims_on_units(KEY, {"tokens": 3})
+    now_s, ahead_s = clock.ns // 10**9, 365 * 86_400 // (PLACES * QUARTER_SECONDS) * PLACES * QUARTER_SECONDS
+    clock.move(ahead_s)
+    reserver.reserve(*claims)
+    clock.move(-ahead_s)
+    reserver.store.take(KEY, None, claims=claims)
+    (counter,) = reserver.store.unit_counters([NAME])
+    assert place(counter, now_s) == (now_s, 6, 0)
+    reserver.cancel()
+    (counter,) = reserver.store.unit_counters([NAME])
+    assert place(counter, now_s) == (now_s, 6, 3)
+
+
 def test_cancelled_is_given_back_and_expired_is_not(reserver: Reserver, clock: Clock) -> None:
     reserver.reserve(*claims_on_units(KEY, {"tokens": 7}))
     reserver.cancel()
