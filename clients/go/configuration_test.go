@@ -43,7 +43,11 @@ func TestNothingShowsASecret(t *testing.T) {
 	}
 	var shown bytes.Buffer
 	logger := slog.New(slog.NewJSONHandler(&shown, nil))
-	held := []any{guard, *guard, guard.client, *guard.client.transport, guard.client.transport.connection, parsed}
+	options := Options{URL: "http://keys.example", APIKey: own}
+	held := []any{
+		guard, *guard, guard.client, *guard.client.transport, guard.client.transport.connection, parsed,
+		options, &options, []Options{options},
+	}
 	for _, value := range held {
 		fmt.Fprintf(&shown, "%v %+v %#v %s\n", value, value, value, value)
 		logger.Info("shown", "value", value)

@@ -1,6 +1,10 @@
 package latchkey
 
-import "regexp"
+import (
+	"encoding/json"
+	"fmt"
+	"regexp"
+)
 
 var redactions = []struct {
 	pattern     *regexp.Regexp
@@ -19,3 +23,21 @@ func redactTokens(text string) string {
 	}
 	return text
 }
+
+// printedOptions are options without the API key, and without the methods that show them so.
+type printedOptions Options
+
+func (o Options) printed() printedOptions {
+	if o.APIKey != "" {
+		o.APIKey = "[redacted]"
+	}
+	return printedOptions(o)
+}
+
+// Format prints the options without the API key, whatever the verb is.
+func (o Options) Format(state fmt.State, verb rune) {
+	fmt.Fprintf(state, fmt.FormatString(state, verb), o.printed())
+}
+
+// MarshalJSON returns the options as JSON without the API key: logs contain values as JSON.
+func (o Options) MarshalJSON() ([]byte, error) { return json.Marshal(o.printed()) }
