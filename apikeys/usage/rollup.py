@@ -57,9 +57,16 @@ class UsageRollup:
 
         Return the number of keys that had any requests. Raises BucketStoreError.
         """
-        source = source_of(self._store.generation())
-        written = self._requests.write_pending(source, should_continue)
-        self._units.write_pending(source, should_continue)
+        generation = self._store.generation()
+        source = source_of(generation)
+
+        def may_write() -> bool:
+            # Asked between reading a batch and writing it. Counters of a store that was emptied meanwhile belong to its
+            # next generation, and would be counted under both.
+            return should_continue() and self._store.generation() == generation
+
+        written = self._requests.write_pending(source, may_write)
+        self._units.write_pending(source, may_write)
         return written
 
 

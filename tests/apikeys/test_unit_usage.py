@@ -1,5 +1,6 @@
 """How usage by unit is written: once, by any number of writers and if the store loses some, and how long it is kept."""
 
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -18,7 +19,7 @@ from apikeys.usage.steps import STEPS, step_start
 from apikeys.usage.units import CountedUnits, write_units
 from latchkey.timestamps import from_ns
 from ratelimit.stores import MemoryStore
-from ratelimit.unit_counters import added, claims_on_units, name_of
+from ratelimit.unit_counters import UnitCounter, added, claims_on_units, name_of
 from tests.conftest import Clock
 
 pytestmark = pytest.mark.django_db
@@ -32,6 +33,19 @@ class Replicated(MemoryStore):
     """A store whose counters a failover may take back."""
 
     rolls_back = True
+
+
+class Emptied(MemoryStore):
+    """A store that is emptied, and used again, when the first pass over its counters begins."""
+
+    def scan_units(self, since_s: int = 0) -> Iterator[tuple[bytes, UnitCounter]]:
+        names = [name for name, _ in super().scan_units()]
+        if not self._generation.startswith("next"):
+            self._generation = f"next-{self._generation}"
+            self._counters.clear()
+            for name in names:
+                take(self, name.split(b":")[1], tokens=3)
+        return super().scan_units(since_s)
 
 
 @pytest.fixture
@@ -51,6 +65,16 @@ def set_counter(store: MemoryStore, key: bytes, charged: int, returned: int, clo
 def minutes() -> list[tuple[str, int, int]]:
     rows = UnitUsage.objects.filter(step="minute").order_by("start", "unit")
     return list(rows.values_list("unit", "charged", "returned"))
+
+
+def test_counters_of_a_store_that_was_emptied_during_a_pass_are_written_once(key: bytes, clock: Clock) -> None:
+    store = Emptied(clock)
+    take(store, key, tokens=800)
+    rollup = UsageRollup(store)
+    for _ in range(3):
+        rollup.write_pending()
+    # What the store lost before a pass had read it is lost.
+    assert minutes() == [("tokens", 3, 0)]
 
 
 def test_usage_is_written_once(key: bytes, clock: Clock) -> None:
