@@ -93,6 +93,16 @@ def test_usage_is_written_once(key: bytes, clock: Clock) -> None:
     assert stored_rows() == UnitUsage.objects.count() + Usage.objects.count()
 
 
+def test_row_that_is_full_stays_full(key: bytes, clock: Clock) -> None:
+    store = MemoryStore(clock)
+    take(store, key, tokens=3)
+    UsageRollup(store).write_pending()
+    UnitUsage.objects.update(charged=(1 << 63) - 2)
+    take(store, key, tokens=3)
+    UsageRollup(store).write_pending()
+    assert set(UnitUsage.objects.values_list("charged", "returned")) == {((1 << 63) - 1, 0)}
+
+
 def test_keys_without_such_costs_have_no_rows(key: bytes, clock: Clock) -> None:
     store = MemoryStore(clock)
     store.take(key, None)

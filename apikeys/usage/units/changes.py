@@ -1,6 +1,11 @@
 """SQL of a batch of usage by unit, the same for both databases."""
 
+from typing import Final
+
 from apikeys.usage.batch.changes import Dialect, added
+
+MAX_ROW: Final = (1 << 63) - 1
+"""The most that a row says. Beyond it, PostgreSQL would write nothing of a batch, and SQLite fractions."""
 
 
 def changes(sql: Dialect) -> str:

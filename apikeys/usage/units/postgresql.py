@@ -4,7 +4,7 @@ from typing import Final
 
 from apikeys.usage.batch.counted import Written
 from apikeys.usage.batch.postgresql import LOCK, SQL
-from apikeys.usage.units.changes import changes, unit_rows
+from apikeys.usage.units.changes import MAX_ROW, changes, unit_rows
 from apikeys.usage.units.counted import CountedUnits, counter_names
 from events.batched_sql import Statement, run
 from events.lock_timeout import lock_timeout_statements
@@ -29,8 +29,9 @@ WITH given AS (
 ), rows AS (
     INSERT INTO apikeys_unitusage AS stored (key_id, step, start, unit, charged, returned)
     {unit_rows(SQL, "written")}
-    ON CONFLICT (key_id, step, start, unit) DO UPDATE SET charged = stored.charged + excluded.charged,
-        returned = stored.returned + excluded.returned
+    ON CONFLICT (key_id, step, start, unit) DO UPDATE SET
+        charged = LEAST(stored.charged, {MAX_ROW} - excluded.charged) + excluded.charged,
+        returned = LEAST(stored.returned, {MAX_ROW} - excluded.returned) + excluded.returned
     RETURNING step, start, xmax = 0 AS is_new
 ), totals AS (
     INSERT INTO apikeys_usagetotal AS stored (step, start, allowed, throttled, keys, unit_rows)

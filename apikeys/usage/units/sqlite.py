@@ -9,7 +9,7 @@ from django.db import connection, transaction
 
 from apikeys.usage.batch.counted import Written
 from apikeys.usage.batch.sqlite import SQL
-from apikeys.usage.units.changes import changes, unit_rows
+from apikeys.usage.units.changes import MAX_ROW, changes, unit_rows
 from apikeys.usage.units.counted import CountedUnits, counter_names
 from latchkey.timestamps import from_ns
 from ratelimit.limit import NS_PER_SECOND
@@ -46,8 +46,9 @@ ON CONFLICT (step, start) DO UPDATE SET unit_rows = unit_rows + excluded.unit_ro
 """
 _ADD_ROWS: Final = f"""
 INSERT INTO apikeys_unitusage (key_id, step, start, unit, charged, returned) SELECT * FROM ({_ROWS}) WHERE true
-ON CONFLICT (key_id, step, start, unit) DO UPDATE SET charged = charged + excluded.charged,
-    returned = returned + excluded.returned
+ON CONFLICT (key_id, step, start, unit) DO UPDATE SET
+    charged = MIN(charged, {MAX_ROW} - excluded.charged) + excluded.charged,
+    returned = MIN(returned, {MAX_ROW} - excluded.returned) + excluded.returned
 """
 
 
