@@ -4,16 +4,16 @@ from collections.abc import Callable
 from typing import Final
 
 from apikeys.cache.records import KeyRecord
-from apikeys.policies.effective import EffectiveLimit
-from apikeys.policies.policies import CAPACITY, Policies, Resolved
+from apikeys.policies.policies import Policies
+from apikeys.policies.resolution import Resolved
 from ratelimit.claim import CostExceedsClaim, CountersMissing, PolicyOutdated, TermsEnded, Undecided
 from ratelimit.costs import Costs
 from ratelimit.decision import Decision
 from ratelimit.limit import CostExceedsBurst
 from ratelimit.limiter import Limiter
-from ratelimit.shown_limits import ShownLimits
 
 MAX_ROUNDS: Final = 5
+_new: Final = tuple.__new__
 UNSETTLED: Final = "the limits of the key's plan changed again and again while a request waited for its decision"
 
 
@@ -41,7 +41,6 @@ class PlanClaims:
         self.policies = policies
         self._limiter = limiter
         self._now = now
-        self._shown: dict[str, tuple[object, tuple[EffectiveLimit, ...], ShownLimits]] = {}
 
     def ensure_known(self, costs: Costs) -> None:
         """Raise UnknownUnits if a unit of `costs` is in no plan. Reads the policies if they have changed."""
@@ -62,15 +61,11 @@ class PlanClaims:
 
         `now_s` is the store's time, if it is known to differ from that of this process.
         """
-        if not costs.others and not self.policies.limits_of(record):
-            return None
-        return self.policies.claims_of(record, costs.by_unit, int(self._now()) if now_s is None else now_s)
+        return self.policies.claims_of(record, costs, int(self._now()) if now_s is None else now_s)
 
     def of_reservation(self, record: KeyRecord, costs: Costs, now_s: int | None = None) -> Resolved | None:
         """Return the claims of a reservation like `of`, with those on slots."""
-        if not costs.others and not self.policies.limits_of(record):
-            return None
-        return self.policies.reservation_claims_of(record, costs.by_unit, int(self._now()) if now_s is None else now_s)
+        return self.policies.reservation_claims_of(record, costs, int(self._now()) if now_s is None else now_s)
 
     def prepare(self, reason: Undecided, record: KeyRecord) -> int | None:
         """Do what the store asks for before it can decide. Return its time if the claims have to be resolved for it.
@@ -92,35 +87,16 @@ class PlanClaims:
         limit = next(one.limit for one in resolved.limits if one.counter == error.counter)
         return CostExceedsLimit(limit.name, limit.unit)
 
-    def completed(self, decision: Decision, record: KeyRecord, resolved: Resolved) -> Decision:
+    def completed(self, decision: Decision, resolved: Resolved) -> Decision:
         """Return the decision with the states of all limits of the key's plan, and note what was used of quotas."""
-        limits = len(resolved.limits)
-        if len(decision.claims) > limits:
+        limit, allowed, debt, wait_ns, epoch, states, claims, _, _ = decision
+        limits, shown = len(resolved.limits), resolved.shown
+        if len(claims) > limits:
             # Usage by unit is counted, and no response shows it.
-            decision = decision._replace(states=decision.states[:limits], claims=decision.claims[:limits])
-            if not limits and not self.policies.limits_of(record):
-                return decision
-        if decision.allowed:
-            self.policies.record_use(decision.claims, decision.states)
-        shown = self._shown_by(record, resolved)
+            states, claims = states[:limits], claims[:limits]
+        if shown is None:
+            return _new(Decision, (limit, allowed, debt, wait_ns, epoch, states, claims, None, 0.0))
+        if allowed:
+            self.policies.writer.note(shown, claims, states)
         # `_replace` takes three times as long.
-        return tuple.__new__(Decision, (*decision[:7], shown, self._now()))
-
-    def _shown_by(self, record: KeyRecord, resolved: Resolved) -> ShownLimits:
-        """Return what responses show: the same object for all requests with the same claims of the key."""
-        everything = self.policies.limits_of(record)
-        cached = self._shown.get(record.auth.key_id)
-        # The tuples are new ones if the key, the policies or the terms have changed.
-        if cached is not None and cached[0] is everything and cached[1] == resolved.limits:
-            return cached[2]
-        now_s = int(self._now())
-        counters = {limit.counter for limit in resolved.limits}
-        others = (limit.stated(now_s) for limit in everything if limit.counter not in counters)
-        shown = ShownLimits(
-            tuple(limit.limit for limit in resolved.limits),
-            tuple(limit for limit in others if limit.concurrency is None),
-        )
-        if len(self._shown) >= CAPACITY:
-            self._shown.clear()
-        self._shown[record.auth.key_id] = (everything, resolved.limits, shown)
-        return shown
+        return _new(Decision, (limit, allowed, debt, wait_ns, epoch, states, claims, shown, self._now()))

@@ -18,8 +18,8 @@ class CounterLike(Protocol):
 class HistogramLike(Protocol):
     """Protocol of a histogram."""
 
-    def observe(self, amount: float) -> None:
-        """Record one value of size `amount`."""
+    def observe(self, amount: float, count: int = 1) -> None:
+        """Record `count` values of size `amount`."""
 
 
 class BufferedCounter:
@@ -33,11 +33,26 @@ class BufferedCounter:
         """Add `amount` to the buffer."""
         self._pending += amount
 
-    def flush(self) -> None:
-        """Flush the buffer to the Prometheus counter."""
-        pending, self._pending = self._pending, 0.0
-        if pending:
-            self._counter.inc(pending)
+    def flush(self) -> bool:
+        """Flush the buffer to the Prometheus counter. Return whether it had a value."""
+        pending = self._pending
+        if not pending:
+            return False
+        self._pending = 0.0
+        self._counter.inc(pending)
+        return True
+
+
+class UnbufferedHistogram:
+    """Prometheus histogram with the interface of a BufferedHistogram, for rare values."""
+
+    def __init__(self, histogram: Any) -> None:
+        self._histogram = histogram
+
+    def observe(self, amount: float, count: int = 1) -> None:
+        """Record `count` values of size `amount`."""
+        for _ in range(count):
+            self._histogram.observe(amount)
 
 
 class BufferedHistogram:
@@ -57,11 +72,11 @@ class BufferedHistogram:
         self._counts: dict[int, int] = {}
         self._total = 0.0
 
-    def observe(self, amount: float) -> None:
-        """Add one value of size `amount` to the buffer."""
+    def observe(self, amount: float, count: int = 1) -> None:
+        """Add `count` values of size `amount` to the buffer."""
         bucket = bisect_left(self._bounds, amount)
-        self._counts[bucket] = self._counts.get(bucket, 0) + 1
-        self._total += amount
+        self._counts[bucket] = self._counts.get(bucket, 0) + count
+        self._total += amount * count
 
     def observe_evenly(self, low: float, high: float, count: int) -> None:
         """Add `count` values to the buffer, spread evenly from `low` to `high`. A single value is `high`."""

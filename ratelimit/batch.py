@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from ratelimit import bucket
 from ratelimit.bucket import Outcome, RecordStorage, TakeRequest
 from ratelimit.claim import CostExceedsClaim, Undecided
-from ratelimit.claim_arithmetic import GetCounter, ask, states_without
-from ratelimit.counters import CounterStorage
+from ratelimit.claim_arithmetic import ask, states_without
+from ratelimit.counters import CounterStorage, GetCounter
 from ratelimit.limit import CostExceedsBurst
 from ratelimit.slots import Holder
+from ratelimit.usual_claims import NO_CHANGES, Changes, allowed_as_usual, states_before
 
 BatchResult = Outcome | CostExceedsBurst | Undecided
 
@@ -22,9 +23,7 @@ def take(records: RecordStorage, counters: CounterStorage, request: TakeRequest,
     if not claims:
         return bucket.take(records, key, limit, cost, epoch, slot, now_ns)
     outcome, changed = take_with_claims(records, counters.get, request, now_ns)
-    put = counters.put
-    for name, record in changed:
-        put(name, record)
+    _write(counters, changed)
     return outcome
 
 
@@ -33,63 +32,60 @@ def take_many(
 ) -> list[BatchResult]:
     """Decide several requests like `take`, one after the other at the same moment.
 
-    A counter that several of them share is read and written once. The results are in the order of `requests`:
-    outcomes, or the errors because of which there is none.
+    A counter that keys share is written once. The results are in the order of `requests`: outcomes, or the errors
+    because of which there is none.
     """
     results: list[BatchResult] = []
-    shared = _SharedCounters(counters)
+    # Not yet stored. Usually they are empty, because no claim is on a shared counter.
+    changes: dict[bytes, bytes] = {}
     for request in requests:
         key, limit, cost, epoch, slot, claims = request
         try:
             if not claims:
                 results.append(bucket.take(records, key, limit, cost, epoch, slot, now_ns))
                 continue
-            outcome, changed = take_with_claims(records, shared.get, request, now_ns)
+            outcome, changed = take_with_claims(records, counters.get, request, now_ns, changes=changes)
             results.append(outcome)
-            shared.change(changed)
+            if changes or claims[-1].is_shared:
+                changes.update(changed)
+            else:
+                _write(counters, changed)
         except (CostExceedsBurst, Undecided) as error:
             results.append(error)
-    shared.write()
+    _write(counters, changes)
     return results
 
 
-class _SharedCounters:
-    """The counters of a batch: each is read once, and written once if it changed."""
-
-    __slots__ = ("_changes", "_known", "_storage")
-
-    def __init__(self, storage: CounterStorage) -> None:
-        self._storage = storage
-        self._known: dict[bytes, bytes] = {}
-        self._changes: dict[bytes, bytes] = {}
-
-    def get(self, name: bytes) -> bytes | None:
-        """Return the counter's record as the requests so far leave it."""
-        record = self._known.get(name)
-        if record is None:
-            record = self._storage.get(name)
-            if record is not None:
-                self._known[name] = record
-        return record
-
-    def change(self, changed: Sequence[tuple[bytes, bytes]]) -> None:
-        """Replace records. They are stored by `write`."""
-        self._known.update(changed)
-        self._changes.update(changed)
-
-    def write(self) -> None:
-        """Store the records that were replaced."""
-        put = self._storage.put
-        for name, record in self._changes.items():
-            put(name, record)
-
-
 def take_with_claims(
-    records: RecordStorage, get: GetCounter, request: TakeRequest, now_ns: int, holder: Holder | None = None
-) -> tuple[Outcome, Sequence[tuple[bytes, bytes]]]:
+    records: RecordStorage,
+    get: GetCounter,
+    request: TakeRequest,
+    now_ns: int,
+    holder: Holder | None = None,
+    changes: Changes = NO_CHANGES,
+) -> tuple[Outcome, Changes]:
     """Decide a request with claims, for a reservation if there is a `holder`. Return its outcome, and the new records
-    of its counters with their names.
+    of its counters.
+
+    `changes` are those of earlier requests that aren't stored yet.
     """
+    key, limit, cost, epoch, slot, claims = request
+    usual = allowed_as_usual(get, claims, now_ns, changes) if holder is None else None
+    if usual is None:
+        return _take_carefully(records, _changed_get(get, changes), request, now_ns, holder)
+    states, changed = usual
+    outcome = bucket.take(records, key, limit, cost, epoch, slot, now_ns)
+    allowed, debt, wait_ns, newest, _ = outcome
+    if allowed:
+        return (True, debt, 0, epoch, states), changed
+    if newest > epoch:
+        return outcome, NO_CHANGES
+    return (False, debt, wait_ns, epoch, states_before(claims, states)), NO_CHANGES
+
+
+def _take_carefully(
+    records: RecordStorage, get: GetCounter, request: TakeRequest, now_ns: int, holder: Holder | None
+) -> tuple[Outcome, Changes]:
     key, limit, cost, epoch, slot, claims = request
     try:
         states, values, changed, refused = ask(get, claims, now_ns, holder)
@@ -97,7 +93,7 @@ def take_with_claims(
         # A newer epoch goes first: the claims of the newest record may be others.
         newest = bucket.epoch_of(records, key)
         if newest > epoch:
-            return (False, 0, 0, newest, ()), ()
+            return (False, 0, 0, newest, ()), NO_CHANGES
         raise
     if refused:
         exceeded = refused if isinstance(refused, CostExceedsClaim) else None
@@ -106,7 +102,18 @@ def take_with_claims(
         outcome = bucket.take(records, key, limit, cost, epoch, slot, now_ns)
     allowed, debt, wait_ns, newest, _ = outcome
     if allowed:
-        return (True, debt, 0, epoch, tuple(states)), changed
+        return (True, debt, 0, epoch, tuple(states)), dict(changed)
     if newest > epoch:
-        return outcome, ()
-    return (False, debt, wait_ns, epoch, states_without(states, values)), ()
+        return outcome, NO_CHANGES
+    return (False, debt, wait_ns, epoch, states_without(states, values)), NO_CHANGES
+
+
+def _changed_get(get: GetCounter, changes: Changes) -> GetCounter:
+    """Return a function that returns what `get` returns after `changes`."""
+    return (lambda name: changes.get(name) or get(name)) if changes else get
+
+
+def _write(counters: CounterStorage, changes: Changes) -> None:
+    put = counters.put
+    for name, record in changes.items():
+        put(name, record)

@@ -12,14 +12,14 @@ exact: a bucket allows burst + elapsed x burst / per_seconds tokens, without rou
 from struct import Struct
 from typing import Any, Final, NamedTuple, Protocol
 
-from ratelimit.claim import Claim, ClaimState
+from ratelimit.claim import Claim, StateTuple
 from ratelimit.limit import MAX_BURST, MAX_PER_SECONDS, NS_PER_SECOND, CostExceedsBurst, Limit
 
-Outcome = tuple[bool, int, int, int, tuple[ClaimState, ...]]
-"""(allowed, debt, wait_ns, epoch, states): the fields of `ratelimit.decision.Decision`. A plain tuple is cheaper, and
+Outcome = tuple[bool, int, int, int, tuple[StateTuple, ...]]
+"""(allowed, debt, wait_ns, epoch, measured): the fields of `ratelimit.decision.Decision`. A plain tuple is cheaper, and
 a store creates one for every request.
 
-`debt` and `wait_ns` are those of the key's own limit. `states` are those of the request's claims, in their order.
+`debt` and `wait_ns` are those of the key's own limit. `measured` are the states of its claims, in their order.
 """
 
 TakeRequest = tuple[bytes, Limit | None, int, int, int, tuple[Claim, ...]]

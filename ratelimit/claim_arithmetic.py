@@ -1,7 +1,6 @@
 """Arithmetic of claims: what a request's claims ask of their counters, and whether they get it. Pure functions."""
 
-from collections.abc import Callable, Sequence
-from typing import Final
+from collections.abc import Sequence
 
 from ratelimit.bucket import convert_debt
 from ratelimit.claim import (
@@ -11,6 +10,7 @@ from ratelimit.claim import (
     ClaimState,
     CostExceedsClaim,
     CountersMissing,
+    StateTuple,
     Term,
     TermsEnded,
     Undecided,
@@ -18,6 +18,7 @@ from ratelimit.claim import (
 from ratelimit.counters import (
     QUOTA_SIZE,
     RATE_SIZE,
+    GetCounter,
     QuotaCounter,
     load_quota,
     load_rate,
@@ -31,10 +32,7 @@ from ratelimit.reservation import OVERDRAWN_BUCKETS
 from ratelimit.slots import MAX_SLOTS, Holder, free_at, held, load_slots, pack_slots
 from ratelimit.unit_counters import added as units_added
 
-GetCounter = Callable[[bytes], bytes | None]
-"""Returns the record of a counter, or None if there is none."""
-
-Answer = tuple[list[ClaimState], list[int], list[tuple[bytes, bytes]], CostExceedsClaim | bool]
+Answer = tuple[list[StateTuple], list[int], list[tuple[bytes, bytes]], CostExceedsClaim | bool]
 """(states, values, records, refused): the answer of the counters to all claims of a request.
 
 If the request is allowed, `states` are the claims' states, and `records` the names of counters with their new records.
@@ -42,8 +40,6 @@ If it is refused, `values` are the values of the states. `refused` is whether a 
 if its cost is more than the limit could ever allow. A plain tuple, because each request with claims creates one.
 """
 
-# `ClaimState(...)` takes twice as long.
-_new: Final = tuple.__new__
 _Measured = tuple[bytes, int, int, int, int]
 """(record, before, after, wait_ns, ends_s) of one claim: its counter's new record, and its value now and then."""
 
@@ -89,7 +85,7 @@ def ask(get: GetCounter, claims: Sequence[Claim], now_ns: int, holder: Holder | 
     with all quotas' counters that are missing. Raises ValueError if there is no holder for slots.
     """
     now_s = now_ns // NS_PER_SECOND
-    states: list[ClaimState] = []
+    states: list[StateTuple] = []
     values: list[int] = []
     records: list[tuple[bytes, bytes]] = []
     missing: list[bytes] = []
@@ -118,7 +114,7 @@ def ask(get: GetCounter, claims: Sequence[Claim], now_ns: int, holder: Holder | 
             refused = CostExceedsClaim(name, cost, term.amount) if impossible else True
         records.append((name, record))
         values.append(before)
-        states.append(_new(ClaimState, (index, wait_ns > 0, after, wait_ns, ends_s)))
+        states.append((index, wait_ns > 0, after, wait_ns, ends_s))
     if missing:
         raise CountersMissing(tuple(missing))
     return states, values, records, refused
@@ -182,9 +178,12 @@ def _ask_slots(
     return pack_slots(definition, slots), before, len(slots), wait_ns, 0
 
 
-def states_without(states: Sequence[ClaimState], values: Sequence[int]) -> tuple[ClaimState, ...]:
+def states_without(states: Sequence[StateTuple], values: Sequence[int]) -> tuple[StateTuple, ...]:
     """Return the states of an Answer if its request is refused, so that nothing is taken."""
-    return tuple(state._replace(value=value) for state, value in zip(states, values, strict=True))
+    return tuple(
+        (term, refused, value, wait_ns, ends_s)
+        for (term, refused, _, wait_ns, ends_s), value in zip(states, values, strict=True)
+    )
 
 
 def peek(get: GetCounter, claim: Claim, now_ns: int) -> ClaimState | Undecided:
@@ -193,4 +192,4 @@ def peek(get: GetCounter, claim: Claim, now_ns: int) -> ClaimState | Undecided:
         states, values, _, _ = ask(get, (claim._replace(cost=0),), now_ns)
     except Undecided as error:
         return error
-    return states_without(states, values)[0]
+    return ClaimState._make(states_without(states, values)[0])

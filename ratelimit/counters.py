@@ -1,11 +1,15 @@
 """Counters of plans: their records in a bucket store, and which of those are damaged."""
 
+from collections.abc import Callable
 from struct import Struct
 from typing import Any, Final, Protocol
 
 from ratelimit import slots
 from ratelimit.claim import FOREVER_S, MAX_USED
 from ratelimit.limit import Limit
+
+GetCounter = Callable[[bytes], bytes | None]
+"""Returns the record of a counter, or None if there is none."""
 
 RateCounter = tuple[int, int, int, int]
 """(definition, limit_code, tat_ns, fraction): a bucket, as in the record of a key."""

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from ratelimit.claim import Claim, ClaimState
+from ratelimit.claim import Claim, ClaimState, StateTuple
 from ratelimit.limit import NS_PER_SECOND, Limit
 from ratelimit.shown_limits import ShownLimits
 
@@ -12,7 +12,7 @@ class Decision(NamedTuple):
 
     `debt` is in ticks of the limit and includes the request if it was allowed. `wait_ns` is how long the caller of
     a denied request has to wait, in nanoseconds, until the key's limit would allow the same request. `epoch` is the
-    key's epoch. `states` are those of `claims`, the request's claims on the limits of plans, in the same order.
+    key's epoch. `measured` are the states of `claims`, the request's claims on the limits of plans, in the same order.
     `shown` are the limits of the key's plan that the response shows, None without a plan, and `now_s` is the time of
     the decision in seconds since the Unix epoch.
     """
@@ -22,10 +22,15 @@ class Decision(NamedTuple):
     debt: int
     wait_ns: int
     epoch: int
-    states: tuple[ClaimState, ...] = ()
+    measured: tuple[StateTuple, ...] = ()
     claims: tuple[Claim, ...] = ()
     shown: ShownLimits | None = None
     now_s: float = 0.0
+
+    @property
+    def states(self) -> tuple[ClaimState, ...]:
+        """Return the states of the claims."""
+        return tuple(map(ClaimState._make, self.measured))
 
     @property
     def remaining(self) -> int:

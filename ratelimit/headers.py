@@ -6,13 +6,13 @@ from latchkey import headers
 from latchkey.limit_state import ENFORCE, REQUESTS, LimitState
 from latchkey.rate_limit_fields import POLICY, fields_of_limits, policy_fields, state_fields
 from ratelimit.decision import Decision
-from ratelimit.limit import Limit
+from ratelimit.limit import NS_PER_SECOND, Limit
 from ratelimit.plan_headers import PlanTemplate
 from ratelimit.plan_states import states_of
 from ratelimit.violations import retry_after_seconds
 
 # The names are formatted once at import. Each response then costs a single formatting of four numbers.
-_STATE_LINES: Final = "".join(f"{name.lower()}: {value}\r\n" for name, value in state_fields("%d", "%d", "%d")).encode()
+_STATE_LINES: Final = "".join(f"{name.lower()}: {value}\r\n" for name, value in state_fields("%d", "%d", "%d"))
 
 
 def rate_limit_headers(decision: Decision) -> list[tuple[str, str]]:
@@ -72,6 +72,8 @@ def encode_state_headers(decision: Decision) -> bytes:
     limit, debt = decision.limit, decision.debt
     if limit is None:
         return b""
-    # `Decision.remaining`, computed in place to save a property call for each request.
-    remaining = (limit.capacity - debt) // limit.price
-    return _STATE_LINES % (remaining, decision.next_token_seconds, remaining, decision.reset_seconds)
+    # `remaining`, `next_token_seconds` and `reset_seconds`, computed in place to save calls for each request.
+    price, second = limit.price, limit.ticks * NS_PER_SECOND
+    remaining, part = divmod(limit.capacity - debt, price)
+    next_token = -((part - price) // second) if debt else 0
+    return (_STATE_LINES % (remaining, next_token, remaining, -(-debt // second))).encode()

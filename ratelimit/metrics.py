@@ -6,7 +6,7 @@ from typing import Final
 from prometheus_client import Counter, Gauge, Histogram
 
 from latchkey import metric_names
-from latchkey.buffered_metrics import CounterLike, HistogramLike
+from latchkey.buffered_metrics import CounterLike, HistogramLike, UnbufferedHistogram
 from ratelimit.decision import Decision
 
 # A decision of a local store takes microseconds and one over a network up to the time-out, so the buckets span
@@ -55,7 +55,7 @@ class DecisionMetrics:
             self.allowed.inc()
             return
         self.throttled.inc()
-        if decision.states:
+        if decision.measured:
             self._count_refusals(decision)
 
     def _count_refusals(self, decision: Decision) -> None:
@@ -73,4 +73,6 @@ class DecisionMetrics:
             self.refused_by_concurrency.inc()
 
 
-UNBUFFERED: Final = DecisionMetrics(ALLOWED, THROTTLED, STORE_SECONDS, REFUSED_BY_RATE, REFUSED_BY_QUOTA)
+UNBUFFERED: Final = DecisionMetrics(
+    ALLOWED, THROTTLED, UnbufferedHistogram(STORE_SECONDS), REFUSED_BY_RATE, REFUSED_BY_QUOTA
+)

@@ -3,69 +3,91 @@
 They are those of `ratelimit.headers`. What is the same for all requests with the same claims is formatted once.
 """
 
-from typing import Final
+from math import inf
+from typing import Final, NamedTuple
 
 from latchkey import headers
 from ratelimit.claim import FOREVER_S
 from ratelimit.decision import Decision
-from ratelimit.limit import NS_PER_SECOND
+from ratelimit.limit import NS_PER_SECOND, Limit
 from ratelimit.plan_limit import Mode
 
 _LINE: Final = "%s: %s\r\n"
 _TIGHTEST: Final = "".join(
     _LINE % (name.lower(), "%d")
     for name in (headers.X_RATE_LIMIT_LIMIT, headers.X_RATE_LIMIT_REMAINING, headers.X_RATE_LIMIT_RESET)
-).encode()
+)
+
+
+class _Rate(NamedTuple):
+    """What the fields need of a bucket: its limit, the ticks of a second, and whether a second refills a token."""
+
+    burst: int
+    capacity: int
+    price: int
+    second: int
+    is_fast: bool
+
+
+def _rate(limit: Limit | None) -> _Rate | None:
+    if limit is None:
+        return None
+    second = limit.ticks * NS_PER_SECOND
+    return _Rate(limit.burst, limit.capacity, limit.price, second, limit.price <= second)
 
 
 class PlanTemplate:
     """Format of the fields for one key and the limits that its requests claim."""
 
-    __slots__ = ("_enforced", "_fields")
+    __slots__ = ("_format", "_limits", "_own", "_policy")
 
     def __init__(self, policy: str, decision: Decision) -> None:
         """Prepare the format. `policy` is the value of RateLimit-Policy, the same for all these requests."""
-        shown = decision.shown
-        names = [limit.name for limit in shown.claimed] if shown else []
+        claimed = decision.shown.claimed if decision.shown else ()
         items = ['"key";r=%d;t=%d'] if decision.limit else []
-        for name, state in zip(names, decision.states, strict=True):
-            items.append(f'"{name}";r=%d' + ("" if state.ends_s >= FOREVER_S else ";t=%d"))
-        lines = _LINE % (headers.RATE_LIMIT_POLICY.lower(), policy)
-        if items:
-            lines += _LINE % (headers.RATE_LIMIT.lower(), ", ".join(items))
-        self._fields = lines.encode()
-        self._enforced = tuple(limit.mode is Mode.ENFORCE for limit in shown.claimed) if shown else ()
+        for limit, state in zip(claimed, decision.states, strict=True):
+            items.append(f'"{limit.name}";r=%d' + ("" if state.ends_s >= FOREVER_S else ";t=%d"))
+        # It is long, and formatting would look at each of its characters.
+        self._policy = (_LINE % (headers.RATE_LIMIT_POLICY.lower(), policy)).encode()
+        self._format = (_LINE % (headers.RATE_LIMIT.lower(), ", ".join(items)) if items else "") + _TIGHTEST
+        self._own = _rate(decision.limit)
+        self._limits = tuple(
+            (_rate(claim.terms[0].limit), claim.terms[0].quota, limit.mode is Mode.ENFORCE)
+            for claim, limit in zip(decision.claims, claimed, strict=True)
+        )
 
     def encode(self, decision: Decision) -> bytes | None:
         """Return the fields, or None if they have another format this time."""
         values: list[int] = []
-        # The tightest limit so far: what is left, of how many, and when it is full.
-        left, amount, reset = 1, 0, 0
-        if decision.limit is not None:
-            left, amount, reset = decision.remaining, decision.limit.burst, decision.reset_seconds
-            values += (left, decision.next_token_seconds)
+        # The tightest limit so far: what is left, of how many, and which part that is. It is full in `reset` seconds.
+        left, amount, part, reset = 1, 0, inf, 0
+        if self._own is not None:
+            amount, capacity, price, second, _ = self._own
+            left, over = divmod(capacity - decision.debt, price)
+            part, reset = left / amount, -(-decision.debt // second)
+            values += (left, -((over - price) // second) if reset else 0)
         now_s = int(decision.now_s)
-        for claim, state, enforced in zip(decision.claims, decision.states, self._enforced, strict=True):
-            if state.term:
+        for (rate, quota, enforced), (term, _, value, _, ends_s) in zip(self._limits, decision.measured):  # noqa: B905
+            if term:
                 return None
-            _, limit, quota, _ = claim.terms[0]
-            if limit is not None:
-                second = limit.ticks * NS_PER_SECOND
-                remaining, of, price = (limit.capacity - state.value) // limit.price, limit.burst, limit.price
-                full = -(-state.value // second)
-                awaited = state.value - (limit.capacity - (remaining + 1) * price)
-                values += (remaining, -(-awaited // second) if state.value else 0)
+            if rate is not None:
+                of, capacity, price, second, is_fast = rate
+                remaining, over = divmod(capacity - value, price)
+                # A token is next after less than `price` ticks.
+                next_token = value > 0 if is_fast else value and -((over - price) // second)
+                values += (remaining, next_token)
             else:
-                remaining, of = max(0, quota - state.value), quota
+                of, second = quota, 0
+                remaining = quota - value if value < quota else 0
                 values.append(remaining)
-                full = -1
-                if state.ends_s < FOREVER_S:
-                    full = max(0, state.ends_s - now_s)
-                    values.append(full)
-            if enforced:
-                here, there = remaining * amount, left * of
-                if not amount or here < there or (here == there and (full < 0 or full > reset >= 0)):
-                    left, amount, reset = remaining, of, full
+                if ends_s < FOREVER_S:
+                    values.append(max(0, ends_s - now_s))
+            # Of two fractions with the same float, either can be the smaller one.
+            if enforced and (here := remaining / of) <= part:
+                full = -(-value // second) if second else -1 if ends_s >= FOREVER_S else max(0, ends_s - now_s)
+                difference = remaining * amount - left * of
+                if difference < 0 or not amount or (not difference and (full < 0 or full > reset >= 0)):
+                    left, amount, part, reset = remaining, of, here, full
         if not amount or reset < 0:
             return None
-        return self._fields % tuple(values) + _TIGHTEST % (amount, left, reset)
+        return self._policy + (self._format % (*values, amount, left, reset)).encode()

@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 
 from ratelimit import batch, bucket, open_reservations, reservation_record
 from ratelimit.bucket import RecordStorage, TakeRequest
+from ratelimit.claim import ClaimState
 from ratelimit.counters import CounterStorage
 from ratelimit.limit import NS_PER_SECOND
 from ratelimit.open_reservations import record_name
@@ -60,9 +61,9 @@ def reserve(step: Step, request: TakeRequest, new: NewReservation) -> Reserved:
     outcome, changed = batch.take_with_claims(step.records, step.storage.get, request, step.now_ns, holder)
     if not outcome[0]:
         return Reserved(outcome, 0)
-    for counter, record in changed:
+    for counter, record in changed.items():
         step.storage.put(counter, record)
-    entries = [entry_of(claim, state) for claim, state in zip(claims, outcome[4], strict=True)]
+    entries = [entry_of(claim, ClaimState._make(state)) for claim, state in zip(claims, outcome[4], strict=True)]
     if limit is not None:
         entries.insert(0, Entry(KEY_ENTRY, Kind.KEY, 0, limit.code, 0, cost))
     _save(step, new.name, Reservation(Status.OPEN, expires_s, new.caller, tuple(entries)))

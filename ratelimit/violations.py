@@ -12,7 +12,7 @@ def limit_name(counter: bytes) -> str:
 
 def violated_policies(decision: Decision) -> list[str]:
     """Return the names of the limits that refused the request, the key's own first."""
-    if not decision.states:
+    if not decision.measured:
         return [] if decision.allowed else [POLICY]
     names = [POLICY] if decision.refused_by_key else []
     return names + [

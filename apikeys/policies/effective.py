@@ -57,6 +57,14 @@ class OwnerFacts(NamedTuple):
     overrides: Overrides
 
 
+class Basis(NamedTuple):
+    """What the limits of a key depend on: its own plan, its owner, and its overrides. Equal ones give equal limits."""
+
+    plan: Limits | None
+    owner: OwnerFacts | None
+    overrides: Overrides
+
+
 class EffectiveLimit(NamedTuple):
     """A limit of a key or an owner: as the plan states it, its counter, and the override of it, if there is one.
 

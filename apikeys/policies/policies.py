@@ -1,11 +1,11 @@
 """Policies of a process: which limits of plans apply to a key, and what its requests ask of them."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from threading import Lock
 from time import time
-from typing import Final, NamedTuple
+from typing import Final
 
 from django.db import OperationalError
 
@@ -15,42 +15,14 @@ from apikeys.cache.records import KeyRecord
 from apikeys.policies.effective import EffectiveLimit
 from apikeys.policies.quota_rows import seeds_of
 from apikeys.policies.quota_writer import QuotaWriter
+from apikeys.policies.resolution import Resolution, Resolved, usage_alone
 from apikeys.policies.snapshot import Snapshot, read_after
-from ratelimit.claim import FOREVER_S, Claim, ClaimState
+from ratelimit.costs import Costs
 from ratelimit.limit import NS_PER_SECOND
 from ratelimit.limiter import Limiter, default_limiter
-from ratelimit.unit_counters import claims_on_units
 
 QUERY_DEADLINE_SECONDS: Final = 2.0
 CAPACITY: Final = 50_000
-_MAX_COSTS: Final = 64
-
-
-class Resolved(NamedTuple):
-    """What a request asks of limits: the claims, and the limits in the same order. Claims that only count usage by unit
-    follow; they have no limit.
-    """
-
-    claims: tuple[Claim, ...]
-    limits: tuple[EffectiveLimit, ...]
-
-
-NOTHING: Final = Resolved((), ())
-_Costs = tuple[tuple[str, int], ...]
-
-
-class _Entry(NamedTuple):
-    """Cached limits of one record under one snapshot. The claims apply until `until_s`. Those of requests cost 0; a
-    reservation claims one slot of each limit of concurrency, too.
-    """
-
-    record: KeyRecord
-    snapshot: Snapshot
-    until_s: int
-    limits: tuple[EffectiveLimit, ...]
-    claimed: tuple[tuple[Claim, EffectiveLimit], ...]
-    slots: Resolved
-    by_costs: dict[_Costs, Resolved]
 
 
 class Policies:
@@ -73,7 +45,7 @@ class Policies:
         self._raise_while_down = raise_while_down
         self._lock = Lock()
         self._snapshot: Snapshot | None = None
-        self._entries: dict[str, _Entry] = {}
+        self._resolutions: dict[str, Resolution] = {}
 
     @property
     def number(self) -> int:
@@ -100,43 +72,33 @@ class Policies:
         snapshot = self._snapshot or self._read()
         if record.plan is None and record.auth.owner not in snapshot.owners:
             return ()
-        return self._entry(record, snapshot, None).limits
+        return self._resolution(record, snapshot, None).limits
 
-    def claims_of(self, record: KeyRecord, costs: Mapping[str, int], now_s: int) -> Resolved:
-        """Return what a request of the key with these costs by unit asks of its limits at a time.
+    def claims_of(self, record: KeyRecord, costs: Costs, now_s: int) -> Resolved | None:
+        """Return what a request of the key with these costs asks of its limits at a time; None if that is nothing.
 
         A limit whose unit isn't named is not asked. Units other than requests are also counted as usage, whether or
         not the key has a limit in them. Raises what `refresh` raises.
         """
         snapshot = self._snapshot or self._read()
         if record.plan is None and record.auth.owner not in snapshot.owners:
-            usage = claims_on_units(record.auth.key_id.encode(), costs)
-            return Resolved(usage, ()) if usage else NOTHING
-        # Like `_entry`, but here for the sake of the hot path.
-        entry = self._entries.get(record.auth.key_id)
-        if entry is None or entry.record is not record or entry.snapshot is not snapshot or now_s >= entry.until_s:
-            entry = self._entry(record, snapshot, now_s)
-        asked = tuple(costs.items())
-        found = entry.by_costs.get(asked)
-        if found is None:
-            found = _resolved(entry, costs)
-            # Costs that vary with each request are not worth keeping.
-            if len(entry.by_costs) < _MAX_COSTS:
-                entry.by_costs[asked] = found
-        return found
+            return usage_alone(record.auth.key_id, costs)
+        # Like `_resolution`, but here for the sake of the hot path.
+        known = self._resolutions.get(record.auth.key_id)
+        if known is None or known.record is not record or known.snapshot is not snapshot or now_s >= known.until_s:
+            known = self._resolution(record, snapshot, now_s)
+        return known.of(costs) if known.limits else usage_alone(record.auth.key_id, costs)
 
-    def reservation_claims_of(self, record: KeyRecord, costs: Mapping[str, int], now_s: int) -> Resolved:
+    def reservation_claims_of(self, record: KeyRecord, costs: Costs, now_s: int) -> Resolved | None:
         """Return what a reservation with these costs asks of the key's limits: what a request asks, and slots.
 
         Raises what `refresh` raises.
         """
-        asked = self.claims_of(record, costs, now_s)
-        if not self.limits_of(record):
-            return asked
-        slots = self._entry(record, self._snapshot or self._read(), now_s).slots
-        limits = len(asked.limits)
-        claims = asked.claims[:limits] + slots.claims + asked.claims[limits:]
-        return Resolved(claims, asked.limits + slots.limits)
+        snapshot = self._snapshot or self._read()
+        if record.plan is None and record.auth.owner not in snapshot.owners:
+            return usage_alone(record.auth.key_id, costs)
+        known = self._resolution(record, snapshot, now_s)
+        return known.of_reservation(costs) if known.limits else usage_alone(record.auth.key_id, costs)
 
     def refresh(self, newest: int = 0) -> None:
         """Read what has changed, unless this process has read the policies up to `newest` already.
@@ -168,43 +130,30 @@ class Policies:
             seeds = seeds_of([limit.claim(0, now_s) for limit in wanted])
         self._limiter.seed_quotas(seeds)
 
-    def record_use(self, claims: Sequence[Claim], states: Sequence[ClaimState]) -> None:
-        """Note that requests have used quotas, so that the database learns of it."""
-        self.writer.note(claims, states)
-
-    def _entry(self, record: KeyRecord, snapshot: Snapshot, now_s: int | None) -> _Entry:
-        """Return the record's entry; one that applies at `now_s`, if that is given."""
-        entry = self._entries.get(record.auth.key_id)
-        if (
-            entry is not None
-            and entry.record is record
-            and entry.snapshot is snapshot
-            and (now_s is None or now_s < entry.until_s)
-        ):
-            return entry
-        entry = self._resolve(record, snapshot, int(self._now()) if now_s is None else now_s)
-        if len(self._entries) >= CAPACITY:
-            self._entries.clear()
-        self._entries[record.auth.key_id] = entry
-        return entry
-
-    def _resolve(self, record: KeyRecord, snapshot: Snapshot, now_s: int) -> _Entry:
-        subject = record.auth.key_id, record.plan, record.auth.owner, record.issued
+    def _resolution(self, record: KeyRecord, snapshot: Snapshot, now_s: int | None) -> Resolution:
+        """Return the record's limits; those that apply at `now_s`, if that is given."""
+        subject = record.auth.key_id, record.plan, record.auth.owner
         try:
-            limits = snapshot.limits_of(*subject)
+            basis = snapshot.basis_of(*subject)
         except KeyError:
             # The plan is newer than the snapshot, and nothing has reported it yet.
             snapshot = self._read()
             try:
-                limits = snapshot.limits_of(*subject)
+                basis = snapshot.basis_of(*subject)
             except KeyError:
                 raise OperationalError("the database doesn't have the plan of a key") from None
-        claimed = tuple((limit.claim(0, now_s), limit) for limit in limits if limit.limit.concurrency is None)
-        held = tuple(limit for limit in limits if limit.limit.concurrency is not None)
-        slots = Resolved(tuple(limit.claim(1, now_s) for limit in held), held)
-        claims = [*(claim for claim, _ in claimed), *slots.claims]
-        until_s = min((claim.terms[0].until_s for claim in claims), default=FOREVER_S)
-        return _Entry(record, snapshot, until_s, limits, claimed, slots, {})
+        known = self._resolutions.get(record.auth.key_id)
+        if known is not None and known.record is record and (now_s is None or now_s < known.until_s):
+            # Most changes of policies are about other keys.
+            if known.snapshot is not snapshot and known.basis == basis:
+                known.snapshot = snapshot
+            if known.snapshot is snapshot:
+                return known
+        found = Resolution(record, snapshot, basis, int(self._now()) if now_s is None else now_s)
+        if len(self._resolutions) >= CAPACITY:
+            self._resolutions.clear()
+        self._resolutions[record.auth.key_id] = found
+        return found
 
     def _read(self, newest: int = 0) -> Snapshot:
         """Read what has changed, and return it. A thread that waited for another one takes what that one has read."""
@@ -219,18 +168,6 @@ class Policies:
 
     def _read_after(self, known: Snapshot | None, newest: int) -> Snapshot:
         return read_after(known, newest, datetime.fromtimestamp(self._now(), UTC))
-
-
-def _resolved(entry: _Entry, costs: Mapping[str, int]) -> Resolved:
-    found = [
-        (claim._replace(cost=costs[limit.limit.unit]), limit)
-        for claim, limit in entry.claimed
-        if limit.limit.unit in costs
-    ]
-    usage = claims_on_units(entry.record.auth.key_id.encode(), costs)
-    if not found and not usage:
-        return NOTHING
-    return Resolved((*(claim for claim, _ in found), *usage), tuple(limit for _, limit in found))
 
 
 @cache

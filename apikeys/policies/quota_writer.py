@@ -1,7 +1,7 @@
 """Writer of what is used of quotas: moves it from the bucket store to the database, in bulk and in the background."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from random import uniform
@@ -16,7 +16,7 @@ from apikeys.database_outage import outage_of
 from apikeys.policies.quota_rows import read_uses, uses_lost_by, write_uses
 from events.lock_timeout import record_lock_timeout
 from events.thread_pool import ThreadPool
-from ratelimit.claim import Claim, ClaimState
+from ratelimit.claim import Claim, StateTuple
 from ratelimit.limiter import Limiter
 from ratelimit.stores import BucketStoreError
 
@@ -48,24 +48,25 @@ class QuotaWriter:
     def __init__(self, limiter: Limiter, now: Callable[[], float] = time) -> None:
         self._limiter = limiter
         self._now = now
-        self._seen: dict[bytes, _Note] = {}
+        self._seen: dict[Hashable, tuple[Sequence[Claim], Sequence[StateTuple]]] = {}
+        self._settled: dict[bytes, _Note] = {}
         self._waiting: dict[bytes, _Note] = {}
         self._written: dict[bytes, tuple[_Note, float]] = {}
         self._failing = False
         self._lock = Lock()
 
-    def note(self, claims: Sequence[Claim], states: Sequence[ClaimState]) -> None:
-        """Note the quotas among the claims of an allowed request."""
-        for claim, state in zip(claims, states, strict=True):
-            term = claim.terms[state.term]
-            if term.limit is None and term.ends_s:
-                # Without a lock, for the sake of the hot path. If `write` takes the dictionary in between, this note is
-                # lost, but not the use: the next request of the quota notes it again.
-                self._seen[claim.counter] = _Note(term.quota, state.ends_s, state.value)
+    def note(self, subject: Hashable, claims: Sequence[Claim], states: Sequence[StateTuple]) -> None:
+        """Note the quotas among the claims of an allowed request.
+
+        `subject` is the same for requests that claim the same counters: of these, only the last is kept until `write`.
+        """
+        # Without a lock, for the sake of the hot path. If `write` takes the dictionary in between, this note is lost,
+        # but not the use: the next request of the quota notes it again.
+        self._seen[subject] = claims, states
 
     def note_settled(self, counter: bytes, quota: int, ends_s: int, used: int) -> None:
         """Note what a settlement left used of a quota of N units, in its open period."""
-        self._seen[counter] = _Note(quota, ends_s, used)
+        self._settled[counter] = _Note(quota, ends_s, used)
 
     def write(self, *, everything: bool = False) -> None:
         """Write the quotas that are due, or all that were used since they were written. Never raise: the next call
@@ -74,7 +75,8 @@ class QuotaWriter:
         # The last call may come while an earlier one waits for the database.
         with self._lock:
             seen, self._seen = self._seen, {}
-            self._waiting |= seen
+            settled, self._settled = self._settled, {}
+            self._waiting |= _notes(seen.values()) | settled
             if default_key_cache().database_is_down:
                 return
             try:
@@ -118,6 +120,21 @@ class QuotaWriter:
     def _forget(self, counters: Iterable[bytes]) -> None:
         for counter in counters:
             del self._waiting[counter]
+
+
+def _notes(requests: Iterable[tuple[Sequence[Claim], Sequence[StateTuple]]]) -> dict[bytes, _Note]:
+    """Return the notes by counter. Of several about one counter, that with the largest use of the last period counts,
+    because which of them is the newest is unknown.
+    """
+    notes: dict[bytes, _Note] = {}
+    for claims, states in requests:
+        for (counter, _, _, _, terms), (index, _, value, _, ends_s) in zip(claims, states, strict=True):
+            term = terms[index]
+            if term.limit is None and term.ends_s:
+                note, known = _Note(term.quota, ends_s, value), notes.get(counter)
+                if known is None or note[1:] >= known[1:]:
+                    notes[counter] = note
+    return notes
 
 
 async def write_quotas_forever(writer: QuotaWriter) -> None:

@@ -3,13 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
+from functools import cache
 from typing import Any, Final, NamedTuple
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from apikeys.models import Override, Owner, Plan, PolicyNumber
-from apikeys.policies.effective import EffectiveLimit, Limits, OverrideRow, OwnerFacts, limits_of_key
-from events.batched_sql import Rows, run, select_statement
+from apikeys.policies.effective import Basis, Limits, OverrideRow, OwnerFacts
+from events.batched_sql import Rows, Statement, run, select_statement
 from ratelimit.plan_limit import DEFAULT_UNIT
 
 # As columns and not as instances: there may be very many owners, and the thread that reads them has 2 seconds.
@@ -44,10 +45,10 @@ class Snapshot:
     units: frozenset[str] = frozenset({DEFAULT_UNIT})
     deleted: Mapping[str, Limits] = field(default_factory=dict)
 
-    def limits_of(self, key_id: str, plan: str | None, owner: str, issued: date | None) -> tuple[EffectiveLimit, ...]:
-        """Return the limits of a key. Raises KeyError if its plan isn't in this snapshot."""
+    def basis_of(self, key_id: str, plan: str | None, owner: str) -> Basis:
+        """Return what the limits of a key depend on. Raises KeyError if its plan isn't in this snapshot."""
         own = None if plan is None else self.plans[plan] if plan in self.plans else self.deleted[plan]
-        return limits_of_key(key_id, own, self._facts(owner), self.overrides.get(key_id, _NO_OVERRIDES), issued)
+        return Basis(own, self._facts(owner), self.overrides.get(key_id, _NO_OVERRIDES))
 
     def _facts(self, owner: str) -> OwnerFacts | None:
         found = self.owners.get(owner)
@@ -77,20 +78,31 @@ def read_after(known: Snapshot | None, newest: int, now: datetime) -> Snapshot:
 
 def _read(after: int | None, now: datetime) -> tuple[PolicyNumber, Rows, Rows, Rows]:
     """Read the rows that have changed since the number `after`, or all that matter."""
-    found: list[QuerySet[Any]]
     if after is None:
         in_force = Override.objects.filter(ended_at__isnull=True, until__gt=now)
         of_owner = Exists(in_force.filter(owner=OuterRef("pk")))
         owners = Owner.objects.filter(Q(plan__isnull=False) | Q(period_anchor__isnull=False) | of_owner)
-        found = [Plan.objects.all(), owners, in_force]
+        statements = _statements(Plan.objects.all(), owners, in_force)
     else:
-        found = [model.objects.filter(number__gt=after) for model in (Plan, Owner, Override)]
-    found[1] = found[1].values_list(*_OWNER_COLUMNS)
-    # The number first: rows that are committed meanwhile may be read now, and are read again next time.
-    numbers, plans, owner_rows, overrides = run(
-        [select_statement(rows.order_by("pk")) for rows in (PolicyNumber.objects.all(), *found)]
-    )
+        number, *changed = _changes()
+        statements = [number, *(Statement(one.sql, [after], one.convert) for one in changed)]
+    numbers, plans, owner_rows, overrides = run(statements)
     return (numbers[0] if numbers else PolicyNumber()), plans, owner_rows, overrides
+
+
+@cache
+def _changes() -> list[Statement]:
+    """Return the statements that read what has changed since a number, their only parameter but that of the first.
+
+    Compiling them takes longer than running them, and each change of policies makes all processes run them.
+    """
+    return _statements(*(model.objects.filter(number__gt=0) for model in (Plan, Owner, Override)))
+
+
+def _statements(plans: QuerySet[Any], owners: QuerySet[Any], overrides: QuerySet[Any]) -> list[Statement]:
+    # The number first: rows that are committed meanwhile may be read now, and are read again next time.
+    found: list[QuerySet[Any]] = [PolicyNumber.objects.all(), plans, owners.values_list(*_OWNER_COLUMNS), overrides]
+    return [select_statement(rows.order_by("pk")) for rows in found]
 
 
 def _merged(known: Snapshot, number: PolicyNumber, newest: int, plans: Rows, owners: Rows, overrides: Rows) -> Snapshot:

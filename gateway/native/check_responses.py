@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from http import HTTPStatus
 from time import perf_counter
-from typing import Final
+from typing import Final, TypeGuard
 
 import structlog
 
@@ -16,10 +16,11 @@ from gateway.native import endpoint, metrics
 from gateway.native.allow_responses import allow_response, header_lines, precomputed_of
 from gateway.native.callers import caller_of_scope
 from gateway.native.endpoint import log_access, problem_of, trace_of, unavailable
-from gateway.native.pending_check import PendingCheck, call_of_reply
+from gateway.native.pending_check import OutdatedCheck, PendingCheck, call_of_reply
 from httpserver.fast_path import Reply
 from httpserver.response_metrics import CHECK_RESPONSES
 from latchkey.problems import ProblemError
+from ratelimit.claim import PolicyOutdated
 from ratelimit.limit import CostExceedsBurst
 from ratelimit.stores import BucketStoreError
 
@@ -30,7 +31,7 @@ log = structlog.get_logger(__name__)
 
 
 class _Delayed:
-    """Number of requests that are `waiting` for a decision after a key lookup.
+    """Number of requests that are `waiting` for a decision after a key lookup, or after the policies were read.
 
     They started before others of the same event loop iteration, which matters for the order of metrics.
     """
@@ -41,33 +42,43 @@ class _Delayed:
 delayed: Final = _Delayed()
 
 
-def respond_all(batch: Sequence[PendingCheck], charges: Sequence[ChargeResult]) -> None:
-    """Respond to each request according to its charge, then flush the buffered metrics.
+def respond_all(batch: Sequence[PendingCheck], charges: Sequence[ChargeResult]) -> list[OutdatedCheck]:
+    """Respond to each request according to its charge, then flush the buffered metrics. Return those that can't be
+    decided before newer policies are read.
 
     It may run in any event loop iteration.
     """
     unanswered: list[PendingCheck] = []
+    outdated: list[OutdatedCheck] = []
     try:
-        for pending, charge in zip(batch, charges, strict=True):
+        for pending, charge in zip(batch, charges):  # noqa: B905 - faster
             if not _respond(pending, charge):
                 unanswered.append(pending)
+                if _waits(charge, pending):
+                    outdated.append((pending, charge.newest))
     finally:
         if delayed.waiting or unanswered:
             batch = _in_order(batch, unanswered)
         if batch:
             CHECK_RESPONSES.record_batch(batch, perf_counter())
         metrics.flush()
+    return outdated
+
+
+def _waits(charge: ChargeResult, pending: PendingCheck) -> TypeGuard[PolicyOutdated]:
+    """Return whether the request is to be decided again after the policies have been read."""
+    return isinstance(charge, PolicyOutdated) and not pending.waited
 
 
 def _in_order(batch: Sequence[PendingCheck], unanswered: Sequence[PendingCheck]) -> list[PendingCheck]:
     """Return the requests of the batch that were answered here, sorted by their start."""
-    delayed.waiting -= sum(pending.looked_up for pending in batch)
+    delayed.waiting -= sum(pending.is_late for pending in batch)
     answered = [pending for pending in batch if not any(pending is other for other in unanswered)]
     return sorted(answered, key=lambda pending: pending.started)
 
 
 def _respond(pending: PendingCheck, charge: ChargeResult) -> bool:
-    """Respond to one request. Return whether it was answered here."""
+    """Respond to one request, or hand it to the application. Return whether it was answered here."""
     request_id = pending.request_id.decode("latin-1")
     try:
         try:
@@ -77,7 +88,8 @@ def _respond(pending: PendingCheck, charge: ChargeResult) -> bool:
             log.exception("request_failed", request_id=request_id)
             response = _error_response(pending, ProblemError("The request could not be completed."))
         if response is None:
-            pending.reply.delegate()
+            if not _waits(charge, pending):
+                pending.reply.delegate()
             return False
         pending.reply.respond(response)
     except Exception:
@@ -95,7 +107,7 @@ def _response(pending: PendingCheck, charge: ChargeResult) -> bytes | None:
     if pending.error is not None:
         error = problem_of(pending.error, request_id=pending.request_id.decode("latin-1"))
         return _error_response(pending, error)
-    if charge is None or pending.verified is None:
+    if charge is None or pending.verified is None or isinstance(charge, PolicyOutdated):
         return None
     if isinstance(charge, CostExceedsBurst):
         return _error_response(pending, above_limit(charge))

@@ -18,6 +18,7 @@ from gateway.native.check_head import CheckHead, parse_head
 from gateway.native.check_responses import delayed, respond_all
 from gateway.native.lookups import KeyLookup
 from gateway.native.pending_check import PendingCheck, call_of_reply
+from gateway.native.policy_refresh import PolicyRefresh
 from httpserver.fast_path import FastPathEndpoint, Reply
 from latchkey.credentials import Credential, CredentialError
 from latchkey.request_id import new_request_id
@@ -100,10 +101,18 @@ def _credential_and_address(pending: PendingCheck) -> tuple[Credential, str]:
 
 def _queue_result(pending: PendingCheck, result: AuthenticationResult | Exception) -> None:
     """Queue a request for decision at the end of this event loop iteration, with the result of its key lookup."""
-    _end_of_iteration.call_soon()
     verified, error = (None, result) if isinstance(result, Exception) else (result, None)
+    _queue_late(pending._replace(verified=verified, error=error, looked_up=True))
+
+
+def _queue_late(pending: PendingCheck) -> None:
+    """Queue a request for decision at the end of this event loop iteration that has waited since an earlier one."""
+    _end_of_iteration.call_soon()
     delayed.waiting += 1
-    _pending.append(pending._replace(verified=verified, error=error, looked_up=True))
+    _pending.append(pending)
+
+
+_policy_refresh: Final = PolicyRefresh(_queue_late)
 
 
 def _decide() -> None:
@@ -115,7 +124,7 @@ def _decide() -> None:
     del _pending[:MAX_BATCH]
     if _pending:
         _end_of_iteration.call_soon()
-    respond_all(batch, _charge(batch))
+    _respond(batch, _charge(batch))
 
 
 async def _decide_remotely(batch: list[PendingCheck]) -> None:
@@ -126,13 +135,19 @@ async def _decide_remotely(batch: list[PendingCheck]) -> None:
     except Exception:
         log.exception("not_decided_at_once")
         charges = [None] * len(chargeable)
-    respond_all(batch, _aligned(batch, charges))
+    _respond(batch, _aligned(batch, charges))
+
+
+def _respond(batch: Sequence[PendingCheck], charges: Sequence[ChargeResult]) -> None:
+    outdated = respond_all(batch, charges)
+    if outdated:
+        _policy_refresh.enqueue(outdated)
 
 
 _batcher: Final = Batcher(_pending, _decide_remotely, MAX_BATCH)
 
 
-def _charge(batch: Sequence[PendingCheck]) -> list[ChargeResult]:
+def _charge(batch: Sequence[PendingCheck]) -> Sequence[ChargeResult]:
     """Return the bucket store's decisions, in the order of `batch`.
 
     A decision is None if the request has no verified credential. If the whole operation fails, all of them are
@@ -152,7 +167,9 @@ def _chargeable(batch: Sequence[PendingCheck]) -> list[ChargeRequest]:
     return [(pending.verified, pending.parameters.costs) for pending in batch if pending.verified is not None]
 
 
-def _aligned(batch: Sequence[PendingCheck], charges: Sequence[ChargeResult]) -> list[ChargeResult]:
-    """Return the charges, aligned with the requests of `batch`."""
+def _aligned(batch: Sequence[PendingCheck], charges: Sequence[ChargeResult]) -> Sequence[ChargeResult]:
+    """Return the charges, aligned with the requests of `batch`. A request without a credential has none."""
+    if len(charges) == len(batch):
+        return charges
     following = iter(charges)
     return [None if pending.verified is None else next(following) for pending in batch]

@@ -21,7 +21,6 @@ _hits: Final = BufferedCounter(HITS)
 _allowed, _throttled = BufferedCounter(ALLOWED), BufferedCounter(THROTTLED)
 _refused_by_rate, _refused_by_quota = BufferedCounter(REFUSED_BY_RATE), BufferedCounter(REFUSED_BY_QUOTA)
 _seconds: Final = BufferedHistogram(STORE_SECONDS, STORE_BOUNDS)
-_buffered: Final = (_hits, _allowed, _throttled, _refused_by_rate, _refused_by_quota, _seconds)
 
 
 @cache
@@ -34,5 +33,10 @@ def loop_authenticator() -> Authenticator:
 
 def flush() -> None:
     """Flush what was counted since the last call."""
-    for pending in _buffered:
-        pending.flush()
+    _hits.flush()
+    _allowed.flush()
+    _seconds.flush()
+    # Only a throttled request is refused by a limit of a plan.
+    if _throttled.flush():
+        _refused_by_rate.flush()
+        _refused_by_quota.flush()

@@ -116,7 +116,7 @@ class BucketStore(Protocol):
         CostExceedsBurst.
         """
 
-    def take_many(self, requests: Sequence[TakeRequest], policy: int = NO_POLICY) -> list[TakeResult]:
+    def take_many(self, requests: Sequence[TakeRequest], policy: int = NO_POLICY) -> Sequence[TakeResult]:
         """Decide several requests in one operation, one after the other. Return their outcomes in the same order.
 
         They have at most 128 claims together. If this raises, no request was decided, unless the error is

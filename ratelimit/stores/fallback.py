@@ -107,7 +107,7 @@ class FallbackStore:
             lambda: self.primary.take(*request, policy), lambda error: self._take_locally(request, policy, error)
         )
 
-    def take_many(self, requests: Sequence[TakeRequest], policy: int = NO_POLICY) -> list[TakeResult]:
+    def take_many(self, requests: Sequence[TakeRequest], policy: int = NO_POLICY) -> Sequence[TakeResult]:
         return self._by_primary_or_fallback(
             lambda: self.primary.take_many(requests, policy),
             lambda error: [self._try_take_locally(one, policy, error) for one in requests],

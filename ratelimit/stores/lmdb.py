@@ -87,15 +87,17 @@ class LmdbStore(LmdbEnvironment, CounterStore, ReservationStore):
             raise
         return self._retry_take((key, limit, cost, epoch, slot, claims), policy)
 
-    def take_many(self, requests: Sequence[TakeRequest], policy: int = NO_POLICY) -> list[TakeResult]:
+    def take_many(self, requests: Sequence[TakeRequest], policy: int = NO_POLICY) -> Sequence[TakeResult]:
         """Decide several requests in one transaction, so that the cost of its lock and commit is shared."""
-        self._check_files_if_due()
+        # `_check_files_if_due`, inlined as in `take`.
+        if not self._checked_ns <= (now_ns := self.now_ns()) < self._next_check_ns:
+            self._check_files(now_ns)
         transaction = None
         try:
             transaction = (self._environment or self._open()).begin(None, None, True)
             if policy != NO_POLICY:
                 check_policy(transaction, policy)
-            outcomes: list[TakeResult] = [*batch.take_many(transaction, transaction, requests, self.now_ns())]
+            outcomes = batch.take_many(transaction, transaction, requests, self.now_ns())
             transaction.commit()
             return outcomes
         except PolicyOutdated as error:

@@ -60,13 +60,13 @@ class MemoryStore(CounterStore, ReservationStore):
             request = (key, limit, cost, epoch, slot, claims)
             return batch.take(self._records, self._counters, request, self.now_ns())
 
-    def take_many(self, requests: Sequence[TakeRequest], policy: int = NO_POLICY) -> list[TakeResult]:
+    def take_many(self, requests: Sequence[TakeRequest], policy: int = NO_POLICY) -> Sequence[TakeResult]:
         with self._lock:
             try:
                 check_policy(self._counters, policy)
             except PolicyOutdated as error:
                 return [error] * len(requests)
-            return [*batch.take_many(self._records, self._counters, requests, self.now_ns())]
+            return batch.take_many(self._records, self._counters, requests, self.now_ns())
 
     def peek(self, key: bytes) -> Record:
         return Record.load(self._records.get(key, EMPTY))

@@ -13,6 +13,7 @@ from events.origin import Origin
 from latchkey.credentials import Credential
 from ratelimit.claim import CountersMissing, PolicyOutdated, TermsEnded, Undecided
 from ratelimit.costs import ONE, Costs
+from ratelimit.decision import Decision
 from ratelimit.limiter import Limiter
 from ratelimit.stores import BucketStoreError, open_store
 from ratelimit.violations import violated_policies
@@ -55,7 +56,8 @@ def test_change_applies_to_the_next_request_of_another_process(
     assert process.passes(credential)
     assert other.passes(credential)
     policies.change_plan("gold", {"limits": [rate("second", 1)]})
-    assert other.authenticator.charge_batch([(verified, ONE)]) == [None], "the event loop reads no database"
+    (undecided,) = other.authenticator.charge_batch([(verified, ONE)])
+    assert isinstance(undecided, PolicyOutdated), "the event loop reads no database"
     _, decision = other.authenticator.charge(verified, ADDRESS)
     assert violated_policies(decision) == ["second"]
     assert not process.passes(credential)
@@ -70,6 +72,24 @@ def test_batch_before_policies_are_read_is_not_decided(process: Process, credent
     assert process.passes(credential)
     (decided,) = process.authenticator.charge_batch([(verified, ONE)])
     assert decided is not None
+
+
+def test_only_a_key_with_an_unknown_plan_is_left_out_of_a_batch(
+    process: Process, limiter: Limiter, policies: PolicyService, credential: Credential
+) -> None:
+    assert process.passes(credential)
+    service = ConfigService(ORIGIN, limiter=limiter)
+    known = process.authenticator.authenticate(credential, ADDRESS)
+    plain = process.authenticator.authenticate(service.issue({"label": "plain"}).credential, ADDRESS)
+    policies.create_plan({"name": "silver", "limits": [rate("second", 3)]})
+    new = process.authenticator.authenticate(service.issue({"label": "new", "plan": "silver"}).credential, ADDRESS)
+    for requests in ([known, new, plain, new], [new]):
+        results = process.authenticator.charge_batch([(verified, ONE) for verified in requests])
+        assert [verified is new for verified in requests] == [result is None for result in results]
+        assert {type(result) for result in results} <= {type(None), PolicyOutdated}
+    process.authenticator.refresh_policies(limiter.policy())
+    results = process.authenticator.charge_batch([(verified, ONE) for verified in (new, known, plain)])
+    assert [isinstance(result, Decision) and result.allowed for result in results] == [True] * 3
 
 
 def test_unit_of_a_new_plan_is_known(process: Process, policies: PolicyService, credential: Credential) -> None:

@@ -98,21 +98,21 @@ def test_another_term_is_not_shown_by_the_prepared_format() -> None:
     encode_plan_headers(first)
     (month,) = first.claims
     later = month._replace(terms=(*month.terms, Term(FOREVER_S, None, 50, FOREVER_S)))
-    second = first._replace(claims=(later,), states=(first.states[0]._replace(term=1),))
+    second = first._replace(claims=(later,), measured=(first.states[0]._replace(term=1),))
     assert b"x-ratelimit-limit: 50\r\n" in encode_plan_headers(second)
 
 
 def test_refusals() -> None:
     limits = (LIMITS["rate"], LIMITS["month"])
     states = (state(limits[0], 7, 9), state(limits[1], 100, 1000))
-    refused = decision({"rate": 7, "month": 100}, (OWN, 10))._replace(allowed=False, wait_ns=6 * 10**9, states=states)
+    refused = decision({"rate": 7, "month": 100}, (OWN, 10))._replace(allowed=False, wait_ns=6 * 10**9, measured=states)
     assert violated_policies(refused) == ["key", "rate", "month"]
     assert dict(rate_limit_headers(refused))["Retry-After"] == "1000"
-    only = refused._replace(wait_ns=0, states=(states[0], state(limits[1], 1)))
+    only = refused._replace(wait_ns=0, measured=(states[0], state(limits[1], 1)))
     assert (violated_policies(only), retry_after_seconds(only)) == (["rate"], 9)
 
 
 def test_refused_by_a_quota_that_never_starts_again() -> None:
     states = (state(LIMITS["trial"], 100, 10**9),)
-    refused = decision({"trial": 100}, (OWN, 10))._replace(allowed=False, wait_ns=6 * 10**9, states=states)
+    refused = decision({"trial": 100}, (OWN, 10))._replace(allowed=False, wait_ns=6 * 10**9, measured=states)
     assert "Retry-After" not in dict(rate_limit_headers(refused))

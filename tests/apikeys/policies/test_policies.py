@@ -14,16 +14,16 @@ from apikeys.models import APIKey, Owner, Plan, PolicyNumber
 from apikeys.policies.lookup import limits_of_stored_key
 from apikeys.policies.policies import Policies
 from apikeys.policies.quota_rows import write_uses
+from apikeys.policies.resolution import Resolved
 from apikeys.policies.service import PolicyService
 from ratelimit.claim import CountersMissing, PolicyOutdated, QuotaUse
+from ratelimit.costs import ONE, Costs
 from ratelimit.limiter import Limiter
 from ratelimit.unit_counters import claims_on_units, parse_name
 from tests.apikeys.policies.stated import quota, rate
 from tests.conftest import Clock
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-ONE = {"requests": 1}
 
 
 @pytest.fixture
@@ -47,10 +47,18 @@ def names(policies: Policies, record: KeyRecord) -> list[str]:
     return [found.limit.name for found in policies.limits_of(record)]
 
 
+def claimed(policies: Policies, record: KeyRecord, costs: Costs, now_s: int) -> Resolved:
+    resolved = policies.claims_of(record, costs, now_s)
+    assert resolved is not None
+    return resolved
+
+
 def amounts(policies: Policies, record: KeyRecord, clock: Clock) -> dict[str, int]:
     """The amount of each limit in the unit requests, by name."""
-    resolved = policies.claims_of(record, ONE, int(clock.seconds()))
-    return {limit.limit.name: claim.terms[0].amount for claim, limit in zip(*resolved, strict=True)}
+    resolved = claimed(policies, record, ONE, int(clock.seconds()))
+    return {
+        limit.limit.name: claim.terms[0].amount for claim, limit in zip(resolved.claims, resolved.limits, strict=True)
+    }
 
 
 def test_everything_is_read_at_the_first_use(policies: Policies, record: KeyRecord) -> None:
@@ -84,43 +92,56 @@ def test_nothing_is_read_twice(policies: Policies, record: KeyRecord, clock: Clo
     assert not queries
 
 
+def test_change_of_other_policies_leaves_what_a_key_asks(
+    policies: Policies, policies_service: PolicyService, record: KeyRecord, clock: Clock
+) -> None:
+    now_s = int(clock.seconds())
+    first = policies.claims_of(record, ONE, now_s)
+    policies_service.create_plan({"name": "silver", "limits": [rate("second", 1)]})
+    policies_service.create_owner({"name": "other", "plan": "silver"})
+    policies.refresh(5)
+    assert policies.claims_of(record, ONE, now_s) is first
+    policies_service.change_owner("acme", {"plan": None})
+    policies.refresh(6)
+    assert [limit.limit.name for limit in claimed(policies, record, ONE, now_s).limits] == ["second"]
+
+
 def test_key_without_plans_asks_nothing(
     policies: Policies, record: KeyRecord, keys: ConfigService, clock: Clock
 ) -> None:
     other = record_of(keys.issue({"label": "x", "owner": "other"}).key)
     assert policies.limits_of(other) == ()
-    assert policies.claims_of(other, ONE, int(clock.seconds())) == ((), ())
-    counted = policies.claims_of(other, {"requests": 1, "tokens": 5}, int(clock.seconds()))
-    assert counted == (claims_on_units(other.auth.key_id.encode(), {"tokens": 5}), ())
+    assert policies.claims_of(other, ONE, int(clock.seconds())) is None
+    counted = policies.claims_of(other, Costs(1, {"tokens": 5}), int(clock.seconds()))
+    assert counted == (claims_on_units(other.auth.key_id.encode(), {"tokens": 5}), (), None)
 
 
 def test_only_limits_of_the_named_units_are_asked(policies: Policies, record: KeyRecord, clock: Clock) -> None:
-    def asked(costs: dict[str, int]) -> list[tuple[str, int]]:
-        resolved = policies.claims_of(record, costs, int(clock.seconds()))
+    def asked(requests: int, **others: int) -> list[tuple[str, int]]:
+        resolved = claimed(policies, record, Costs(requests, others), int(clock.seconds()))
         limited = resolved.claims[: len(resolved.limits)]
         assert [limit.counter for limit in resolved.limits] == [claim.counter for claim in limited]
-        usage = claims_on_units(record.auth.key_id.encode(), costs)
+        usage = claims_on_units(record.auth.key_id.encode(), others)
         assert resolved.claims[len(limited) :] == usage
-        assert [parse_name(claim.counter)[1] for claim in usage] == [unit for unit in costs if unit != "requests"]
+        assert [parse_name(claim.counter)[1] for claim in usage] == list(others)
         return [(limit.limit.name, claim.cost) for claim, limit in zip(limited, resolved.limits, strict=True)]
 
-    assert asked({"requests": 2}) == [("second", 2), ("all", 2)]
-    assert asked({"requests": 2, "tokens": 350}) == [("second", 2), ("tokens", 350), ("all", 2)]
-    assert asked({"tokens": 0}) == [("tokens", 0)]
-    assert asked({}) == []
+    assert asked(2) == [("second", 2), ("all", 2)]
+    assert asked(2, tokens=350) == [("second", 2), ("tokens", 350), ("all", 2)]
+    assert asked(1, tokens=0) == [("second", 1), ("tokens", 0), ("all", 1)]
 
 
 def test_many_different_costs_are_not_kept(policies: Policies, record: KeyRecord, clock: Clock) -> None:
     for cost in range(200):
-        resolved = policies.claims_of(record, {"requests": cost}, int(clock.seconds()))
+        resolved = claimed(policies, record, Costs(cost), int(clock.seconds()))
         assert {claim.cost for claim in resolved.claims} == {cost}
-    assert len(policies._entries[record.auth.key_id].by_costs) == 64
+    assert len(policies._resolutions[record.auth.key_id]._by_costs) == 64
 
 
 def test_claims_are_resolved_again_when_a_term_ends(policies: Policies, record: KeyRecord, clock: Clock) -> None:
     def end(now_s: int) -> int:
-        resolved = policies.claims_of(record, {"tokens": 1}, now_s)
-        return resolved.claims[0].terms[0].ends_s
+        resolved = claimed(policies, record, Costs(1, {"tokens": 1}), now_s)
+        return resolved.claims[1].terms[0].ends_s
 
     first = end(int(clock.seconds()))
     assert end(first - 1) == first
@@ -134,7 +155,7 @@ def test_changes_are_read_when_the_store_has_a_newer_number(
 ) -> None:
     def take() -> int:
         number = policies.number
-        claims = policies.claims_of(record, ONE, int(clock.seconds())).claims
+        claims = claimed(policies, record, ONE, int(clock.seconds())).claims
         limiter.seed_quotas(
             [
                 QuotaUse(claim.counter, claim.definition, claim.terms[0].ends_s, 0)
@@ -295,7 +316,7 @@ def test_missing_counters_are_seeded_from_their_rows(
     policies: Policies, record: KeyRecord, limiter: Limiter, clock: Clock
 ) -> None:
     now_s = int(clock.seconds())
-    tokens, every = policies.claims_of(record, {"requests": 1, "tokens": 5}, now_s).claims[1:3]
+    tokens, every = claimed(policies, record, Costs(1, {"tokens": 5}), now_s).claims[1:3]
     known = QuotaUse(tokens.counter, tokens.definition, tokens.terms[0].ends_s, 990, 3)
     write_uses([known], {tokens.counter: 1000}, datetime.fromtimestamp(now_s, UTC))
     with pytest.raises(CountersMissing) as missing:
@@ -329,7 +350,7 @@ def test_owner_with_an_anchor_and_no_plan_is_known(
     policies_service.create_plan({"name": "gold", "limits": [stated]})
     policies_service.create_owner({"name": "ACME", "period_anchor": "2026-01-15"})
     record = record_of(keys.issue({"label": "x", "owner": "ACME", "plan": "gold"}).key)
-    (claim,) = policies.claims_of(record, ONE, int(clock.seconds())).claims
+    (claim,) = claimed(policies, record, ONE, int(clock.seconds())).claims
     assert datetime.fromtimestamp(claim.terms[0].ends_s, UTC).day == 15
     assert Owner.objects.get().plan is None
 
@@ -344,7 +365,7 @@ def test_day_on_which_a_key_was_issued_is_its_anchor_if_its_owner_has_none(
         policies_service.create_owner({"name": "ACME", "plan": "gold"})
     key = keys.issue({"label": "x", "owner": "ACME", "plan": "gold"}).key
     APIKey.objects.update(created_at=datetime(2026, 1, 17, 23, 59, tzinfo=UTC))
-    (claim,) = policies.claims_of(record_of(key), ONE, int(clock.seconds())).claims
+    (claim,) = claimed(policies, record_of(key), ONE, int(clock.seconds())).claims
     assert datetime.fromtimestamp(claim.terms[0].ends_s, UTC).day == 17
     assert (
         limits_of_stored_key(APIKey.objects.get(), datetime.fromtimestamp(clock.seconds(), UTC))[0].claim(

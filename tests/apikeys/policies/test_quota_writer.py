@@ -34,7 +34,7 @@ def use(limiter: Limiter, writer: QuotaWriter, cost: int, counter: bytes = COUNT
         limiter.seed_quotas([Use(counter, 7, ends_s, 0)])
     decision = limiter.take("lk_000000000001", None, cost=1, epoch=1, slot=0, claims=(RATE, claim))
     assert decision.allowed
-    writer.note(decision.claims, decision.states)
+    writer.note(counter, decision.claims, decision.states)
 
 
 def written() -> dict[str, int]:
@@ -66,6 +66,17 @@ def test_one_percent_is_written_immediately_and_less_after_a_minute(
     clock.move(1)
     writer.write()
     assert written() == {COUNTER.decode(): 12}
+
+
+def test_of_several_keys_that_share_a_quota_the_largest_use_counts(limiter: Limiter, writer: QuotaWriter) -> None:
+    use(limiter, writer, 1)
+    writer.write()
+    first = Claim(COUNTER, 7, 1, True, (Term(FOREVER_S, None, 1000, FOREVER_S),))
+    early = limiter.take("lk_000000000001", None, cost=1, epoch=1, slot=0, claims=(first,))
+    use(limiter, writer, 20)
+    writer.note("another key", early.claims, early.states)
+    writer.write()
+    assert written() == {COUNTER.decode(): 22}
 
 
 def test_next_period_is_written_immediately(limiter: Limiter, writer: QuotaWriter, clock: Clock) -> None:

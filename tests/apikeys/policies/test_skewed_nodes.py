@@ -72,7 +72,7 @@ class Node:
             except Undecided as reason:
                 now_s = self._plan.prepare(reason, record)
             else:
-                self._plan.completed(decision, record, resolved)
+                self._plan.completed(decision, resolved)
                 return decision.allowed, decision.states[0].ends_s
         raise AssertionError("it was never decided")
 

@@ -39,7 +39,7 @@ class FailingAtSecond(MemoryStore):
 
     calls = 0
 
-    def take_many(self, requests: Sequence[TakeRequest], policy: int = NO_POLICY) -> list[TakeResult]:
+    def take_many(self, requests: Sequence[TakeRequest], policy: int = NO_POLICY) -> Sequence[TakeResult]:
         self.calls += 1
         if self.calls == 2:
             raise BucketStoreError("it is down")

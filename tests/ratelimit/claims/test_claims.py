@@ -40,7 +40,7 @@ class Counted:
     def inc(self, amount: float = 1) -> None:
         self.times += int(amount)
 
-    def observe(self, amount: float) -> None:
+    def observe(self, amount: float, count: int = 1) -> None:
         """Ignores how long it took."""
 
 

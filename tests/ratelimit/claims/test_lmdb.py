@@ -15,6 +15,7 @@ from ratelimit.limit import Limit
 from ratelimit.stores.lmdb import LmdbStore
 from tests.conftest import Clock
 from tests.ratelimit.claims.asking import DAY, START_S, quota, rate, seed
+from tests.ratelimit.outcomes import states_of
 from tests.ratelimit.test_stores import start
 
 KEY = b"lk_0123456789ab"
@@ -52,7 +53,7 @@ def write(store: LmdbStore, name: bytes, value: bytes) -> None:
 
 
 def take(store: LmdbStore, *claims: Claim) -> tuple[int, ...]:
-    return tuple(state.value for state in store.take(KEY, LIMIT, 1, 0, 0, claims)[4])
+    return tuple(state.value for state in states_of(store.take(KEY, LIMIT, 1, 0, 0, claims)))
 
 
 @pytest.mark.parametrize("name", DAMAGED)

@@ -18,6 +18,7 @@ from ratelimit.stores.redis.leasing_store import LeasingStore
 from ratelimit.stores.redis.store import RedisStore
 from tests.conftest import Clock
 from tests.ratelimit.claims.asking import quota, rate, seed
+from tests.ratelimit.outcomes import states_of
 from tests.ratelimit.test_stores import start
 from tests.support.event_loops import closed
 from tests.support.redis_server import RedisServer
@@ -38,7 +39,7 @@ def redis_store(server: RedisServer, clock: Clock) -> Iterator[RedisStore]:
 
 
 def values(store: RedisStore, *claims: Claim) -> tuple[int, ...]:
-    return tuple(state.value for state in store.take(KEY, LIMIT, 1, 0, 0, claims)[4])
+    return tuple(state.value for state in states_of(store.take(KEY, LIMIT, 1, 0, 0, claims)))
 
 
 def test_counter_of_a_key_is_in_the_slot_of_its_record() -> None:
@@ -151,7 +152,7 @@ def test_event_loop_leaves_a_changed_limit_to_take(server: RedisServer, redis_st
 
     asyncio.run(story())
     # The three tokens stay spent.
-    assert redis_store.take(*larger)[4][0].value == 4 * Limit(60, 7).price
+    assert states_of(redis_store.take(*larger))[0].value == 4 * Limit(60, 7).price
 
 
 @needs_redis
@@ -172,7 +173,7 @@ def test_lease_pays_for_no_request_with_claims(server: RedisServer, redis_store:
             (outcome,) = await leasing.take_many([claimed])
             assert client.info("commandstats")["cmdstat_evalsha"]["calls"] == calls[-1] + 1
         assert isinstance(outcome, tuple)
-        assert [state.value for state in outcome[4]] == [Limit(6, 7).price]
+        assert [state.value for state in states_of(outcome)] == [Limit(6, 7).price]
         await leasing.close()
         await closed()
 

@@ -19,6 +19,7 @@ from ratelimit.reservation import (
 )
 from tests.ratelimit.claims import model
 from tests.ratelimit.claims.model import SECOND, Asked, Bucket, Period, Seats, bucket_with, ticks
+from tests.ratelimit.outcomes import states_of
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ class Model(model.Model):
             return outcome, 0
         key, limit, cost, _, _, claims = request
         parts = [] if limit is None else [Part(KEY_ENTRY, 0, cost, limit)]
-        for claim, state in zip(claims, outcome[4], strict=True):
+        for claim, state in zip(claims, states_of(outcome), strict=True):
             term = claim.terms[state.term]
             of = term.limit or state.ends_s or None
             parts.append(Part(claim.counter, claim.definition, claim.cost if of else 1, of))

@@ -21,6 +21,7 @@ from ratelimit.stores.redis.async_store import AsyncRedisStore
 from ratelimit.stores.redis.key_names import KeyNames
 from ratelimit.stores.redis.store import RedisStore
 from tests.conftest import Clock
+from tests.ratelimit.outcomes import states_of
 from tests.ratelimit.reservations.asking import CALLER, KEY, LIMIT, RATE, SEATS, TOKENS, Reserver, quota, rate, seats
 from tests.ratelimit.reservations.test_records import DAMAGED
 from tests.support.redis_server import RedisServer
@@ -90,7 +91,7 @@ def test_foreign_values_count_as_none(server: RedisServer, reserver: Reserver) -
         for name in ("seats", "r:open"):
             client.rpush(f"{{latchkey:bucket:lk_0123456789ab}}:{name}", "x")
     made = reserver.reserve(seats(1))
-    assert (made.outcome[0], made.outcome[4][0].value) == (True, 1)
+    assert (made.outcome[0], states_of(made.outcome)[0].value) == (True, 1)
     assert reserver.reserve(seats(1)).outcome[0] is False
 
 
@@ -104,12 +105,12 @@ def test_no_more_than_the_most_slots_are_counted(server: RedisServer, reserver: 
     with server.client() as client:
         client.set(b"{latchkey:bucket:lk_0123456789ab}:seats", full)
     for one in (reserver, Reserver(memory, clock)):
-        state = one.reserve(seats(5, enforced=False)).outcome[4][0]
+        state = states_of(one.reserve(seats(5, enforced=False)).outcome)[0]
         assert (state.refused, state.value) == (False, MAX_SLOTS)
         (charge,) = one.store.settle(one.name, CALLER, 1, ()).charges
         assert (charge.corrects, charge.value) == (False, MAX_SLOTS)
         # All but 4 have to end first.
-        assert one.reserve(seats(5)).outcome[4][0].wait_ns == (30 + MAX_SLOTS - 5) * 10**9
+        assert states_of(one.reserve(seats(5)).outcome)[0].wait_ns == (30 + MAX_SLOTS - 5) * 10**9
 
 
 @needs_redis
@@ -144,7 +145,7 @@ def test_limits_that_changed_are_converted(reserver: Reserver) -> None:
     double, other = Limit(120, 60), Limit(200, 3600)
     made = reserver.reserve(rate(30, double), limit=other, cost=100)
     assert (made.outcome[0], made.outcome[1]) == (True, other.capacity)
-    assert made.outcome[4][0].value == double.capacity
+    assert states_of(made.outcome)[0].value == double.capacity
 
 
 @needs_redis

@@ -26,6 +26,7 @@ from ratelimit.reservation import (
 )
 from ratelimit.reservation_id import new_name  # fmt: skip
 from tests.conftest import Clock
+from tests.ratelimit.outcomes import states_of
 from tests.ratelimit.reservations.asking import (
     CALLER,
     KEY,
@@ -72,7 +73,8 @@ def test_refused_reservation_takes_nothing(reserver: Reserver, clock: Clock) -> 
     assert made.outcome[0]
     refused = reserver.reserve(quota(clock, 1000), seats(1), limit=LIMIT, cost=10)
     assert refused.expires_s == 0
-    allowed, debt, wait_ns, _, states = refused.outcome
+    allowed, debt, wait_ns, *_ = refused.outcome
+    states = states_of(refused.outcome)
     assert (allowed, debt, wait_ns) == (False, 10 * LIMIT.price, 0)
     assert [state.refused for state in states] == [False, True]
     assert (states[1].value, states[1].wait_ns, states[1].ends_s) == (1, made.expires_s * 10**9 - clock.ns, 0)

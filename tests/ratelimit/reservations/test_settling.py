@@ -17,6 +17,7 @@ from ratelimit.reservation import (
     ReservationUnknown,
 )
 from tests.conftest import Clock
+from tests.ratelimit.outcomes import states_of
 from tests.ratelimit.reservations.asking import (
     CALLER,
     DAY,
@@ -158,8 +159,8 @@ def test_overdraft_of_a_rate_ends_at_two_full_buckets(reserver: Reserver, clock:
     (state,) = reserver.store.peek_claims([rate(0)])
     assert isinstance(state, ClaimState)
     assert (state.refused, state.value, state.wait_ns) == (True, 2 * RATE.capacity, 60 * 10**9 + 1)
-    allowed, *_, states = reserver.store.take(KEY, None, claims=(rate(1),))
-    assert (allowed, states[0].wait_ns) == (False, 61 * 10**9)
+    outcome = reserver.store.take(KEY, None, claims=(rate(1),))
+    assert (outcome[0], states_of(outcome)[0].wait_ns) == (False, 61 * 10**9)
     clock.move(61)
     assert reserver.store.take(KEY, None, claims=(rate(1),))[0] is True
     assert reserver.store.take(KEY, None, claims=(rate(1),))[0] is False
@@ -184,8 +185,8 @@ def test_overdrawn_rate_stays_overdrawn_under_another_limit(reserver: Reserver, 
     # 119 tokens of 60 are 119 of 120; of 30 they are two full buckets.
     assert reserver.value(rate(0, double)) == 119 * double.price
     assert reserver.value(rate(0, Limit(30, 60))) == 2 * Limit(30, 60).capacity
-    allowed, *_, states = reserver.store.take(KEY, None, claims=(rate(1, double),))
-    assert (allowed, states[0].value) == (True, 120 * double.price)
+    outcome = reserver.store.take(KEY, None, claims=(rate(1, double),))
+    assert (outcome[0], states_of(outcome)[0].value) == (True, 120 * double.price)
 
 
 def test_rate_that_is_only_observed_keeps_its_overdraft(reserver: Reserver) -> None:
