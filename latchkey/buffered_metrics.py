@@ -23,10 +23,11 @@ class HistogramLike(Protocol):
 
 
 class BufferedCounter:
-    """Counter that buffers increments until `flush` flushes them."""
+    """Counter that buffers increments until `flush` flushes them. A Prometheus counter with labels has to have them."""
 
-    def __init__(self, counter: CounterLike) -> None:
-        self._counter = counter
+    def __init__(self, counter: Any) -> None:
+        # A private attribute of prometheus_client: its public `inc` checks the labels each time.
+        self._value = counter._value
         self._pending = 0.0
 
     def inc(self, amount: float = 1) -> None:
@@ -39,7 +40,7 @@ class BufferedCounter:
         if not pending:
             return False
         self._pending = 0.0
-        self._counter.inc(pending)
+        self._value.inc(pending)
         return True
 
 
@@ -82,7 +83,7 @@ class BufferedHistogram:
         """Add `count` values to the buffer, spread evenly from `low` to `high`. A single value is `high`."""
         bucket = bisect_left(self._bounds, high)
         # All values fall into the same bucket, so count them in one step.
-        if bucket == bisect_left(self._bounds, low):
+        if low == high or bucket == bisect_left(self._bounds, low):
             self._counts[bucket] = self._counts.get(bucket, 0) + count
             self._total += (low + high) / 2 * count
         else:
