@@ -44,6 +44,8 @@ type Options struct {
 	FailOpen Switch
 	// LATCHKEY_TRUST_PROXY_IDENTITY: trusts a proxy that has checked the request. Dangerous without one.
 	TrustProxyIdentity Switch
+	// LATCHKEY_IMPORTED_TOKENS: verifies tokens of another system too, whose keys you have imported.
+	ImportedTokens Switch
 	// Logger receives a line for each request without a verdict. The default is slog.Default().
 	Logger *slog.Logger
 }
@@ -67,9 +69,11 @@ type connection struct {
 
 // policySettings say how to decide about requests.
 type policySettings struct {
+	url                string
 	publicURL          string
 	failOpen           bool
 	trustProxyIdentity bool
+	importedTokens     bool
 	logger             *slog.Logger
 }
 
@@ -109,7 +113,11 @@ func readPolicySettings(options Options, url string) (policySettings, error) {
 		return policySettings{}, err
 	}
 	trustProxyIdentity, err := readSwitch("TRUST_PROXY_IDENTITY", options.TrustProxyIdentity)
-	return policySettings{publicURL, failOpen, trustProxyIdentity, options.Logger}, err
+	if err != nil {
+		return policySettings{}, err
+	}
+	importedTokens, err := readSwitch("IMPORTED_TOKENS", options.ImportedTokens)
+	return policySettings{url, publicURL, failOpen, trustProxyIdentity, importedTokens, options.Logger}, err
 }
 
 // setting returns the value of a setting in the environment. An empty one counts as not set.

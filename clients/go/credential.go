@@ -10,6 +10,7 @@ import (
 const (
 	alphabet       = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 	checksumLength = 6
+	secretPrefix   = "lks_"
 	// Longer texts aren't a credential with a few characters too many.
 	longestWithStray = 200
 	notACredential   = "The credential does not have the form key_id:secret or key_id.secret."
@@ -19,6 +20,7 @@ const (
 var (
 	keyIDPattern      = regexp.MustCompile(`^lk_[0-9a-z]{12}$`)
 	credentialPattern = regexp.MustCompile(`^(lk_[0-9a-z]{12})[:.](lks_([0-9A-Za-z]{43})([0-9A-Za-z]{6}))$`)
+	plausibleToken    = regexp.MustCompile(`^[0-9A-Za-z._~+/=:-]{16,256}$`)
 )
 
 // Characters that files, shells and editors leave around a credential.
@@ -32,10 +34,11 @@ var strayPatterns = []struct {
 	{"white space", regexp.MustCompile(`[\s\v\x{85}\x{200b}\x{2060}\pZ]`)},
 }
 
-// credential is a well-formed credential. Printed in any way, it shows only the key ID: a function has no text.
+// credential is a well-formed credential, or an imported token, whose keyID is empty. Printed in any way, it shows only
+// the key ID: a function has no text.
 type credential struct {
 	keyID string
-	// reveal returns the text key_id:secret. Use it only to send the credential.
+	// reveal returns the text key_id:secret, or the token. Use it only to send the credential.
 	reveal func() string
 }
 
@@ -77,6 +80,17 @@ func looksLikeCredential(text string) bool {
 	return credentialPattern.MatchString(text)
 }
 
+// resemblesCredential returns whether someone meant text as a credential, even if it's mistyped or cut off.
+func resemblesCredential(text string) bool {
+	return strings.HasPrefix(text, "lk_") || strings.Contains(text, secretPrefix)
+}
+
+// isPlausibleToken returns whether text could be an imported token of some shape.
+func isPlausibleToken(text string) bool {
+	// With the prefix of a secret, it's far more likely to be a mistyped credential of our own.
+	return plausibleToken.MatchString(text) && !strings.Contains(text, secretPrefix)
+}
+
 // sameForm returns text as key_id:secret if it has a credential's shape, so that both forms of one are equal.
 func sameForm(text string) string {
 	if found := credentialPattern.FindStringSubmatch(text); found != nil {
@@ -87,7 +101,7 @@ func sameForm(text string) string {
 
 // strayCharacters returns a sentence that names the characters without which text would be a credential, or "".
 func strayCharacters(text string) string {
-	if !strings.Contains(text, "lks_") || utf8.RuneCountInString(text) > longestWithStray {
+	if !strings.Contains(text, secretPrefix) || utf8.RuneCountInString(text) > longestWithStray {
 		return ""
 	}
 	rest := asUTF8(text)

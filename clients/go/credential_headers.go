@@ -10,25 +10,36 @@ import (
 // The parameters of a Digest or OAuth field are separated by commas, so they count as values too.
 const maxFieldValues = 64
 
-const (
-	noCredential = "The request has no API key. Send it as X-API-Key: key_id:secret, Authorization: Bearer " +
-		"key_id:secret, or curl -u key_id:secret."
-	foreignField = "The request has no key_id:secret. If its Authorization is for the service behind Latchkey, send the " +
-		"key as X-API-Key."
-	twoCredentials = "The request has two different credentials."
-)
+const twoCredentials = "The request has two different credentials."
 
 // credentialFromHeaders returns the one credential of a request, or the denial for what it has.
 //
 // The fields are Latin-1 texts. If only one of them holds a text of a credential's shape, the other one is ignored. A
-// field that was sent twice is expected to be joined by commas, as HTTP allows.
-func credentialFromHeaders(apiKey, authorization string) (credential, *denial) {
-	texts := withoutForeignField(fromAPIKey(apiKey), fromAuthorization(authorization))
+// field that was sent twice is expected to be joined by commas, as HTTP allows. Without a credential, and with
+// importedTokens, a text that could be an imported token is one, in Authorization with any scheme but Basic.
+func credentialFromHeaders(apiKey, authorization string, importedTokens bool) (credential, *denial) {
+	found, denied := ownCredential(apiKey, authorization)
+	if denied == nil || denied.slug == "ambiguous-credential" || !importedTokens {
+		return found, denied
+	}
+	switch tokens := possibleTokens(apiKey, authorization); len(tokens) {
+	case 0:
+		return found, denied
+	case 1:
+		return credential{reveal: func() string { return tokens[0] }}, nil
+	}
+	return credential{}, &denial{slug: "ambiguous-credential", detail: twoCredentials}
+}
+
+// ownCredential returns the one credential of Latchkey itself that a request has, or the denial for what it has.
+func ownCredential(apiKey, authorization string) (credential, *denial) {
+	own, other := fromAPIKey(apiKey), fromAuthorization(authorization)
+	texts, fault := withoutForeignField(own, other), malformedDetail(own, other)
 	switch {
 	case len(texts) == 0:
-		return credential{}, &denial{slug: "missing-credential", detail: noCredential}
+		return credential{}, &denial{slug: "missing-credential", detail: missingDetail(authorization)}
 	case len(texts) == 1:
-		found, err := parseCredential(texts[0], foreignField)
+		found, err := parseCredential(texts[0], fault)
 		if err != nil {
 			return credential{}, &denial{slug: "malformed-credential", detail: err.Error()}
 		}
@@ -38,10 +49,33 @@ func credentialFromHeaders(apiKey, authorization string) (credential, *denial) {
 	}
 	for _, text := range texts {
 		if stray := strayCharacters(text); stray != "" {
-			return credential{}, &denial{slug: "malformed-credential", detail: stray}
+			fault = stray
+			break
 		}
 	}
-	return credential{}, &denial{slug: "malformed-credential", detail: foreignField}
+	return credential{}, &denial{slug: "malformed-credential", detail: fault}
+}
+
+// possibleTokens returns the different texts in the fields that could be imported tokens.
+func possibleTokens(apiKey, authorization string) []string {
+	var texts []string
+	for _, value := range fieldValues(apiKey) {
+		texts = append(texts, strings.TrimSpace(value))
+	}
+	for _, value := range fieldValues(authorization) {
+		if scheme, token := cutScheme(value); !strings.EqualFold(scheme, "basic") {
+			texts = append(texts, token)
+		}
+	}
+	texts = slices.DeleteFunc(texts, func(text string) bool { return !isPlausibleToken(text) })
+	slices.Sort(texts)
+	return slices.Compact(texts)
+}
+
+// cutScheme returns the scheme of a field's value, and what follows it.
+func cutScheme(value string) (scheme, token string) {
+	scheme, token, _ = strings.Cut(strings.TrimSpace(value), " ")
+	return scheme, strings.TrimSpace(token)
 }
 
 // fieldValues returns the comma-separated values of a field. One with too many is replaced by a value that isn't a
@@ -71,8 +105,7 @@ func fromAPIKey(field string) []string {
 func fromAuthorization(field string) []string {
 	var texts []string
 	for _, value := range fieldValues(field) {
-		scheme, token, _ := strings.Cut(strings.TrimSpace(value), " ")
-		token = strings.TrimSpace(token)
+		scheme, token := cutScheme(value)
 		switch strings.ToLower(scheme) {
 		case "bearer":
 			texts = append(texts, sameForm(token))

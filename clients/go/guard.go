@@ -2,7 +2,6 @@ package latchkey
 
 import (
 	"context"
-	"maps"
 	"net/http"
 )
 
@@ -29,17 +28,6 @@ func New(options Options) (*Guard, error) {
 // Close closes the connections to Latchkey that aren't in use. The process can end without it.
 func (g *Guard) Close() { g.client.Close() }
 
-// visit is a request on its way through the app: who sent it, what it has paid so far, and the fields of its response.
-type visit struct {
-	guard     *Guard
-	request   incoming
-	principal *Principal
-	paid      map[string]int64
-	fields    []headerField
-}
-
-type visitKey struct{}
-
 // RequireKey returns a middleware that lets a request pass only with a valid key that meets needs. It panics for a
 // mistake in them, such as a negative cost.
 //
@@ -63,35 +51,30 @@ func (g *Guard) RequireKey(needs Needs) func(http.Handler) http.Handler {
 
 // admit returns the visit of a request, with the denial if it may not pass.
 func (g *Guard) admit(r *http.Request, needs Needs) (*visit, *denial) {
-	found := &visit{guard: g, paid: map[string]int64{}}
-	owed := needs.Costs
+	found := &visit{guard: g}
 	if earlier, ok := r.Context().Value(visitKey{}).(*visit); ok && earlier.guard == g {
 		*found = *earlier
-		owed = needs.owed(earlier.paid)
-		if len(owed) == 0 {
-			result := allow(found.principal, needs.Scopes, found.fields)
+		if result := found.begin(needs); result != nil {
 			return found, result.denied
 		}
 	} else {
 		found.request = newIncoming(r)
 	}
-	result := g.check(r, found.request.requestID, Needs{Scopes: needs.Scopes, Costs: owed})
-	found.principal, found.fields = result.principal, result.fields
-	found.paid = maps.Clone(found.paid)
-	for unit, cost := range needs.Costs {
-		found.paid[unit] = max(cost, found.paid[unit])
-	}
+	owed := Needs{Scopes: needs.Scopes, Costs: needs.owed(found.paid)}
+	result := g.check(r, found, owed)
+	found.end(result, owed)
 	return found, result.denied
 }
 
 // check returns the outcome for a request, whose key pays the costs.
-func (g *Guard) check(r *http.Request, requestID string, needs Needs) outcome {
+func (g *Guard) check(r *http.Request, known *visit, needs Needs) outcome {
+	requestID := known.request.requestID
 	if g.policy.trustProxyIdentity {
 		if trusted := proxyIdentityOf(r); trusted != nil {
 			return allow(trusted, needs.Scopes, nil)
 		}
 	}
-	caller, denied := credentialOf(r)
+	caller, denied := credentialOf(r, g.policy.importedTokens)
 	if denied != nil {
 		return outcome{denied: denied}
 	}
@@ -102,27 +85,5 @@ func (g *Guard) check(r *http.Request, requestID string, needs Needs) outcome {
 	if err != nil {
 		return g.policy.withoutVerdict(ctx, requestID, err)
 	}
-	return g.policy.decide(ctx, requestID, verification, needs.Scopes)
-}
-
-// writeFields sets the fields of every response: the request ID, and what is left of the key's limits.
-func (v *visit) writeFields(header http.Header) {
-	for _, name := range rateLimitHeaders {
-		// An outer middleware may have set them.
-		header.Del(name)
-	}
-	header.Set(headerRequestID, v.request.requestID)
-	for _, field := range v.fields {
-		header.Set(field.name, field.value)
-	}
-}
-
-func (v *visit) writeDenial(w http.ResponseWriter, denied *denial) {
-	for _, field := range denied.fields() {
-		w.Header().Set(field.name, field.value)
-	}
-	body := denied.body(v.request.path, v.request.requestID, v.guard.policy.publicURL)
-	w.WriteHeader(denied.status())
-	// The client may have gone.
-	_, _ = w.Write(body)
+	return g.policy.decide(ctx, requestID, verification, needs.Scopes, known.paid)
 }

@@ -50,6 +50,35 @@ func TestSeveralPlacesPayTheHighestCostInEachUnit(t *testing.T) {
 	want(t, "rate limit", denied.Header().Get(headerRateLimit), `"key";r=4;t=12`)
 }
 
+func TestATokenForALaterVerificationIsPartOfTheCost(t *testing.T) {
+	url, bodies := serving(t, 200, verdict+"}")
+	guard := guardOf(t, Options{URL: url})
+	last := guard.RequireKey(Needs{Cost: 2})(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	later := guard.RequireKey(Needs{Costs: map[string]int64{"tokens": 1}})(last)
+	want(t, "status", visited(guard.RequireKey(Needs{})(later), caller).Code, 200)
+	want(t, "calls", len(*bodies), 2)
+}
+
+func TestADenialWaitsForWhatWasPaidInEachUnit(t *testing.T) {
+	quota := strings.Replace(planLimit, `"per_seconds": 60`, `"per_seconds": null`, 1)
+	broken := strings.Replace(planLimit, `"limit": 1000`, `"limit": 0`, 1)
+	paid := map[string]int64{unitRequests: 1, "tokens": 901}
+	for limits, refill := range map[string]int64{"": 12, planLimit: 55, quota: 12, broken: 12} {
+		found, err := readVerification([]byte(verdict+`, "limits": [`+limits+`]}`), "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		seconds := int64(30)
+		found.RetryAfterSeconds = &seconds
+		want(t, "wait with "+limits, *found.wait(paid), 30+refill)
+	}
+}
+
+func TestACostAboveTheBucketIsWrittenForPeople(t *testing.T) {
+	want(t, "detail", denyCost(1_000_000, 999).detail, "This request costs 1,000,000 tokens; the key's bucket holds 999. "+
+		"Give the key a burst of at least 1,000,000.")
+}
+
 func TestADenialOfALaterPlaceHasNoLimitOfAnEarlierOne(t *testing.T) {
 	url, _ := serving(t, 200, verdict+"}")
 	earlier, later := guardOf(t, Options{URL: url}), guardOf(t, Options{URL: url})

@@ -34,8 +34,8 @@ func fieldOf(r *http.Request, name string) string {
 }
 
 // credentialOf returns the credential of a request, or the denial for what was sent.
-func credentialOf(r *http.Request) (credential, *denial) {
-	return credentialFromHeaders(fieldOf(r, headerAPIKey), fieldOf(r, headerAuthorization))
+func credentialOf(r *http.Request, importedTokens bool) (credential, *denial) {
+	return credentialFromHeaders(fieldOf(r, headerAPIKey), fieldOf(r, headerAuthorization), importedTokens)
 }
 
 // proxyIdentityOf returns the caller as X-Latchkey-* fields name it, or nil. Anyone can send them.

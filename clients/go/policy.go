@@ -28,8 +28,10 @@ func allow(principal *Principal, scopes []string, fields []headerField) outcome 
 // policy decides about requests. It waits for nothing.
 type policy struct{ policySettings }
 
-// decide returns the outcome of a verification.
-func (p *policy) decide(ctx context.Context, requestID string, found *Verification, scopes []string) outcome {
+// decide returns the outcome of a verification. paid is what the request has paid before, by unit.
+func (p *policy) decide(
+	ctx context.Context, requestID string, found *Verification, scopes []string, paid map[string]int64,
+) outcome {
 	fields := rateLimitFields(found)
 	principal := principalOf(found)
 	if found.Valid {
@@ -45,13 +47,7 @@ func (p *policy) decide(ctx context.Context, requestID string, found *Verificati
 		}
 		return outcome{denied: denyScope(missing), fields: fields}
 	case quotaExceeded:
-		seconds := found.RetryAfterSeconds
-		// Only a quota of a plan has no time to wait, if it never starts again.
-		if len(found.Limits) == 0 && (seconds == nil || *seconds < 1) {
-			one := int64(1)
-			seconds = &one
-		}
-		return outcome{denied: denyLimit(seconds, found.ViolatedPolicies), fields: fields}
+		return outcome{denied: denyLimit(found.wait(paid), found.ViolatedPolicies), fields: fields}
 	default:
 		return outcome{denied: &denial{slug: slug, detail: keyDenials[slug]}, fields: fields}
 	}
@@ -64,12 +60,13 @@ func (p *policy) withoutVerdict(ctx context.Context, requestID string, err error
 	if tooMuch := failure.aboveLimit(); tooMuch != "" {
 		return outcome{denied: &denial{slug: "limit-too-small", detail: tooMuch}}
 	}
+	why := failure.diagnosis(p.url)
 	if p.failOpen && failure.isOutage() {
-		p.log(ctx, slog.LevelWarn, requestID, failure.diagnosis()+
+		p.log(ctx, slog.LevelWarn, requestID, why+
 			" The request passes without a check, because LATCHKEY_FAIL_OPEN is on.")
 		return outcome{principal: &Principal{}}
 	}
-	p.log(ctx, slog.LevelError, requestID, failure.diagnosis()+" The request gets a 503.")
+	p.log(ctx, slog.LevelError, requestID, why+" The request gets a 503.")
 	seconds := int64(retryAfterSeconds)
 	if failure.RetryAfterSeconds > 0 {
 		seconds = int64(failure.RetryAfterSeconds)
@@ -95,10 +92,7 @@ func (p *policy) log(ctx context.Context, level slog.Level, requestID, message s
 // aboveLimit returns the detail of the denial if the request costs more than a limit of the caller's key ever allows.
 func (e *Error) aboveLimit() string {
 	for _, field := range e.Fields {
-		switch field.Code {
-		case "above-burst":
-			return costAboveBurst
-		case "above-limit":
+		if field.Code == "above-burst" || field.Code == "above-limit" {
 			return field.Detail
 		}
 	}

@@ -33,8 +33,6 @@ var keyDenials = map[string]string{
 	"revoked-key":        "This key was revoked.",
 }
 
-const costAboveBurst = "This request costs more tokens than the key's bucket can ever hold."
-
 // denial is why a request is denied. Its detail never repeats what the client sent.
 type denial struct {
 	slug              string
@@ -85,6 +83,14 @@ func denyScope(scope string) *denial {
 	return &denial{slug: "insufficient-scope", detail: "This call needs the scope " + scope + "."}
 }
 
+// denyCost returns the denial for a request that costs more tokens than the key's bucket of burst can ever hold.
+func denyCost(cost, burst int64) *denial {
+	needed := withCommas(cost)
+	detail := "This request costs " + needed + " tokens; the key's bucket holds " + withCommas(burst) + ". Give the key " +
+		"a burst of at least " + needed + "."
+	return &denial{slug: "limit-too-small", detail: detail}
+}
+
 // denyLimit returns the denial for a key of which the limits named violated refused a request. seconds is nil if one of
 // them never starts again.
 func denyLimit(seconds *int64, violated []string) *denial {
@@ -113,4 +119,13 @@ func inSeconds(seconds int64) string {
 		return "1 second"
 	}
 	return fmt.Sprintf("%d seconds", seconds)
+}
+
+// withCommas returns a number for people: 1000000 as 1,000,000.
+func withCommas(number int64) string {
+	digits := strconv.FormatInt(number, 10)
+	for place := len(digits) - 3; place > 0; place -= 3 {
+		digits = digits[:place] + "," + digits[place:]
+	}
+	return digits
 }

@@ -70,7 +70,7 @@ def test_page_lists_the_settings() -> None:
     documented = re.findall(r"// (LATCHKEY_\w+): .*\n\t(\w+) ", source)
     listed = re.findall(r"^\| `(LATCHKEY_\w+)` \| `(\w+)` \|", DOCS, flags=re.MULTILINE)
     assert listed == documented
-    assert len(listed) == 7
+    assert len(listed) == 8
 
 
 def test_program_of_the_page(tmp_path: Path) -> None:

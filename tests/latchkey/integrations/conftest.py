@@ -12,7 +12,6 @@ from latchkey import Client
 from latchkey.client.rate_limit import RateLimit
 from latchkey.credentials import Credential, ImportedToken, generate_secret
 from tests.clients.go.apps import GO
-from tests.clients.go.behind import expect_failures
 from tests.clients.node.apps import NODE
 from tests.latchkey.integrations.apps import SCOPE
 from tests.support.server import RunningServer, issue
@@ -66,10 +65,6 @@ class Keys:
 
     def wrong(self) -> Credential:
         return Credential(self.new().key_id, generate_secret())
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    expect_failures(items)
 
 
 @pytest.fixture(scope="session")

@@ -2,10 +2,10 @@ package latchkey
 
 import "encoding/json"
 
-// Functions have a twin in Python. A test calls them by these names, with texts or lists of texts.
+// Functions have a twin in Python. A test calls them by these names, with texts, lists of texts or booleans.
 var Functions = map[string]func(given []json.RawMessage) (any, error){
 	"credential": func(given []json.RawMessage) (any, error) {
-		found, denied := credentialFromHeaders(text(given[0]), text(given[1]))
+		found, denied := credentialFromHeaders(text(given[0]), text(given[1]), string(given[2]) == "true")
 		if denied != nil {
 			return []string{denied.slug, denied.detail}, nil
 		}

@@ -35,6 +35,7 @@ type options struct {
 	MaxConnections     int     `json:"max_connections"`
 	FailOpen           *bool   `json:"fail_open"`
 	TrustProxyIdentity *bool   `json:"trust_proxy_identity"`
+	ImportedTokens     *bool   `json:"imported_tokens"`
 }
 
 type app struct {
@@ -92,7 +93,8 @@ func start(given options) (any, error) {
 		Timeout:        time.Duration(given.Timeout * float64(time.Second)),
 		MaxConnections: given.MaxConnections,
 		FailOpen:       switchOf(given.FailOpen), TrustProxyIdentity: switchOf(given.TrustProxyIdentity),
-		Logger: lines.logger(),
+		ImportedTokens: switchOf(given.ImportedTokens),
+		Logger:         lines.logger(),
 	})
 	if err != nil {
 		return nil, err
