@@ -2,7 +2,7 @@
 
 import ssl
 from collections import deque
-from threading import Semaphore
+from queue import Empty, SimpleQueue
 
 from latchkey.client.deadline import Deadline
 from latchkey.client.http1.connection import Connection
@@ -22,7 +22,10 @@ class ConnectionPool:
         self._server = server
         self._context = context
         self._keepalive_seconds = keepalive_seconds
-        self._free = Semaphore(max_connections)
+        # One entry for each connection that may be in use at the same time and isn't.
+        self._free: SimpleQueue[None] = SimpleQueue()
+        for _ in range(max_connections):
+            self._free.put(None)
         # Threads append and pop at the right end, which is atomic. The left end has been idle for longest.
         self._idle: deque[Connection] = deque()
         self._is_closed = False
@@ -32,18 +35,26 @@ class ConnectionPool:
         if self._is_closed:
             raise RuntimeError("The client is closed.")
         message = request.message(self._server.authority)
-        if not self._free.acquire(timeout=deadline.remaining):
-            raise pool_failure(self._server.authority)
+        self._acquire(deadline)
         try:
             return self._exchange(message, deadline, max_body_bytes)
         finally:
-            self._free.release()
+            self._free.put(None)
 
     def close(self) -> None:
         """Close the idle connections now, and the others after their response."""
         self._is_closed = True
         while (connection := self._pop()) is not None:
             connection.close()
+
+    def _acquire(self, deadline: Deadline) -> None:
+        try:
+            self._free.get(timeout=deadline.remaining)
+        except Empty:
+            failure = pool_failure(self._server.authority)
+        else:
+            return
+        raise failure
 
     def _exchange(self, message: bytes, deadline: Deadline, max_body_bytes: int) -> Response:
         failure: Exception
