@@ -96,7 +96,7 @@ async def _verify(call: Call, body: bytes) -> GatewayResponse:
     """Return the response to a verification. Usually nothing has to be read, and then no thread is needed."""
     on_thread = partial(_on_thread, call)
     try:
-        caller = await decide(lambda authenticator: check(authenticator, call), on_thread)
+        caller: GatewayResponse = await decide(lambda authenticator: check(authenticator, call), on_thread)
         if caller.status != 204:
             return caller
         now = timezone.now()
