@@ -41,6 +41,9 @@ def _sounds_sensitive(name: str) -> bool:
 
 
 def _redacted(value: object) -> object:
+    # Nearly all values are text, and the next check is slow.
+    if isinstance(value, str):
+        return redact(value)
     if isinstance(value, Mapping):
         return {str(name): _redacted_field(name, field) for name, field in value.items()}
     if isinstance(value, (list, tuple, set, frozenset)):
