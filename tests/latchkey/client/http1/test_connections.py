@@ -49,13 +49,12 @@ def test_a_connection_serves_calls_in_turn(calling: Calling, response: bytes) ->
 @pytest.mark.parametrize(
     "answer",
     [
-        sending(HEALTHY, closes=True),
         sending(HEALTHY.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")),
         sending(HEALTHY.replace(b"1.1", b"1.0")),
         sending(HEALTHY.replace(b"Content-Length: 16\r\n", b""), closes=True),
         sending(HEALTHY + HEALTHY),
     ],
-    ids=["closed after", "announced", "HTTP/1.0", "until the end", "surplus"],
+    ids=["announced", "HTTP/1.0", "until the end", "surplus"],
 )
 def test_a_connection_that_cannot_carry_another_call_is_not_used(calling: Calling, answer: Answer) -> None:
     with raw_server(answer) as server, calling(server.url) as call:
