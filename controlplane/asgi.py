@@ -14,7 +14,7 @@ from controlplane.wsgi import application as wsgi
 # isort: split
 
 from api.event_stream.endpoint import event_stream, is_stream_request
-from gateway.native.endpoint import CHECK, call_of, check_endpoint, is_cold, is_verify_call, verify_endpoint
+from gateway.native.endpoint import CHECK, call_of, check_endpoint, is_cold, verify_endpoint, verify_request
 from gateway.native.fast_path import CHECK_FAST_PATH
 from gateway.native.health import health_probe, is_health_probe
 from gateway.native.password_queue import PasswordQueue, may_hash_password
@@ -94,8 +94,8 @@ async def _route(scope: Scope, receive: Receive, send: Send) -> None:
     fields = [(name, value) for name, value in scope["headers"] if b"_" not in name]
     fields, receive = await bounded_body(drop_long_lists(fields), receive)
     scope |= {"headers": fields, "scheme": _SCHEME}
-    if is_verify_call(scope):
-        await verify_endpoint(scope, receive, send)
+    if verification := verify_request(scope):
+        await verify_endpoint(verification, scope, receive, send)
     elif is_stream_request(scope):
         await event_stream(wsgi, scope, receive, send)
     elif is_health_probe(scope):

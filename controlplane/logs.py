@@ -3,6 +3,7 @@
 import logging
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Final
 
 import structlog
@@ -30,10 +31,19 @@ def _redact_values(_logger: WrappedLogger, _name: str, event: EventDict) -> Even
 
 def _redacted_field(name: object, value: object) -> object:
     """Return the redacted value. If the field's name says that it is a secret, hide it completely."""
-    return REDACTED if _SENSITIVE.search(str(name)) or is_redacted_field(str(name)) else _redacted(value)
+    return REDACTED if _sounds_sensitive(str(name)) or is_redacted_field(str(name)) else _redacted(value)
+
+
+@lru_cache(maxsize=512)
+def _sounds_sensitive(name: str) -> bool:
+    # Nearly all lines have the same few fields.
+    return _SENSITIVE.search(name) is not None
 
 
 def _redacted(value: object) -> object:
+    # Nearly all values are text, and the next check is slow.
+    if isinstance(value, str):
+        return redact(value)
     if isinstance(value, Mapping):
         return {str(name): _redacted_field(name, field) for name, field in value.items()}
     if isinstance(value, (list, tuple, set, frozenset)):

@@ -1,13 +1,13 @@
 """/v1/check: whether a request that a proxy received is allowed, and the response to the proxy."""
 
 from apikeys.auth_failures import AUTH_FAILURES
-from apikeys.authenticator import Authenticator
 from apikeys.credential_check import Verified
 from apikeys.errors import InsufficientScope, LimitTooSmall, QuotaExceeded
 from apikeys.plan_claims import CostExceedsLimit, UnknownUnits
 from apikeys.request_credential import request_credential
 from gateway.calls import Call, GatewayResponse, error_response
 from gateway.check_parameters import CheckParameters, parse_check_parameters
+from gateway.deciding import DecidingAuthenticator
 from gateway.unit_costs import pointer_of_query, unknown_units
 from latchkey import headers
 from latchkey.credentials import Credential, CredentialError
@@ -21,7 +21,7 @@ from ratelimit.limit import CostExceedsBurst
 from ratelimit.violations import retry_after_seconds, violated_policies
 
 
-def check(authenticator: Authenticator, call: Call) -> GatewayResponse:
+def check(authenticator: DecidingAuthenticator, call: Call) -> GatewayResponse:
     """Return the response to a call. Raise the database's or bucket store's exception if it does not answer."""
     parameters = CheckParameters()
     try:

@@ -7,7 +7,6 @@ from enum import StrEnum
 from typing import Any, Final
 
 from apikeys.auth_failures import AUTH_FAILURES
-from apikeys.authenticator import Authenticator
 from apikeys.callers.caller import Caller
 from apikeys.callers.recorder import CALLERS
 from apikeys.credential_check import Verified
@@ -15,6 +14,7 @@ from apikeys.errors import DisabledKey, ExpiredKey, InvalidCredential, RevokedKe
 from apikeys.plan_claims import CostExceedsLimit, UnknownUnits
 from apikeys.request_credential import credential_of_text
 from apikeys.validation import MAX_SCOPES
+from gateway.deciding import DecidingAuthenticator
 from gateway.unit_costs import costs_of, parse_costs, pointer_of_body, unknown_units
 from latchkey.credentials import CredentialError
 from latchkey.denials import cost_above_burst, cost_above_limit
@@ -87,7 +87,7 @@ Charge = Callable[[Verified], tuple[Verified, Decision]]
 """Charges a key. Returns the decision, and the record that it is based on."""
 
 
-def evaluate(authenticator: Authenticator, values: object, now: datetime) -> VerifyResult:
+def evaluate(authenticator: DecidingAuthenticator, values: object, now: datetime) -> VerifyResult:
     """Evaluate `values`: credential (required), scopes (all are required), cost (default 1), costs (by unit).
 
     Raise InvalidParameters if the values are invalid, or if a cost is in an unknown unit or more than a limit ever
@@ -102,7 +102,7 @@ def evaluate(authenticator: Authenticator, values: object, now: datetime) -> Ver
     return verdict(authenticator, cleaned["credential"], cleaned.get("scopes", []), charge)
 
 
-def verdict(authenticator: Authenticator, text: str, scopes: Sequence[str], charge: Charge) -> VerifyResult:
+def verdict(authenticator: DecidingAuthenticator, text: str, scopes: Sequence[str], charge: Charge) -> VerifyResult:
     """Return the verdict about the credential `text`, whose key needs all of `scopes`. `charge` charges the key.
 
     Raise InvalidParameters if a cost is in an unknown unit or more than a limit ever allows.

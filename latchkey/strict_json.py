@@ -12,6 +12,8 @@ MAX_DIGITS: Final = 4000
 
 _STRING_OR_BRACKET = re.compile(r'"(?:[^"\\]|\\.)*+"?|([\[{\]}])', re.DOTALL)
 
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
+
 
 class MalformedJSON(ValueError):
     """Text that isn't JSON or can't be acted on. The message says why and repeats none of the text."""
@@ -46,7 +48,7 @@ def _unique_fields(pairs: list[tuple[str, object]]) -> dict[str, object]:
 def _check_text(value: object) -> None:
     """Raise MalformedJSON for lone surrogates and NUL. No database stores them."""
     if isinstance(value, str):
-        if "\0" in value or any("\ud800" <= character <= "\udfff" for character in value):
+        if _UNSTORABLE.search(value):
             raise MalformedJSON("A string contains a NUL or half a surrogate pair.")
     elif isinstance(value, dict):
         for name, field_value in value.items():
@@ -59,7 +61,10 @@ def _check_text(value: object) -> None:
 
 def _check_depth(text: str) -> None:
     """Raise MalformedJSON if the nesting is deeper than MAX_DEPTH."""
-    # Count the brackets first: the parser recurses once for each level.
+    # Most documents have too few brackets, whatever their order.
+    if text.count("[") + text.count("{") <= MAX_DEPTH:
+        return
+    # Count the brackets before parsing: the parser recurses once for each level.
     depth = 0
     for token in _STRING_OR_BRACKET.finditer(text):
         bracket = token.group(1)
@@ -69,6 +74,14 @@ def _check_depth(text: str) -> None:
                 raise MalformedJSON(f"The document is nested deeper than {MAX_DEPTH} levels.")
         elif bracket:
             depth -= 1
+
+
+_decoder = json.JSONDecoder(
+    parse_constant=_reject_constant,
+    parse_float=_finite,
+    parse_int=_integer,
+    object_pairs_hook=_unique_fields,
+)
 
 
 def loads(document: bytes | str) -> object:
@@ -83,13 +96,7 @@ def loads(document: bytes | str) -> object:
         raise MalformedJSON("The text is not UTF-8.") from None
     _check_depth(text)
     try:
-        value: object = json.loads(
-            text,
-            parse_constant=_reject_constant,
-            parse_float=_finite,
-            parse_int=_integer,
-            object_pairs_hook=_unique_fields,
-        )
+        value: object = _decoder.decode(text)
     except json.JSONDecodeError as error:
         raise MalformedJSON(f"Not JSON at line {error.lineno}, column {error.colno}.") from None
     _check_text(value)

@@ -3,6 +3,7 @@
 Source: https://www.w3.org/TR/trace-context/, section 3.2.
 """
 
+import os
 import re
 import secrets
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from typing import Final
 
 _TRACEPARENT: Final = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?")
 _TRACE_ID: Final = re.compile(r"[0-9a-f]{32}")
+_INVALID_SPAN_ID: Final = "0" * 16
 _SAMPLED: Final = 1
 
 
@@ -33,7 +35,8 @@ class TraceContext:
 
 def new_span_id() -> str:
     """Return a new span ID: 16 random hexadecimal characters, not all zero."""
-    return f"{secrets.randbits(64) or 1:016x}"
+    span_id = os.urandom(8).hex()
+    return span_id if span_id != _INVALID_SPAN_ID else new_span_id()
 
 
 def trace_of_request(request_id: str) -> TraceContext:

@@ -1,6 +1,6 @@
 """Native endpoints as ASGI applications: they query the database on their own threads."""
 
-from collections.abc import Callable, Container
+from collections.abc import Awaitable, Callable, Container
 from dataclasses import replace
 from functools import partial
 from time import perf_counter
@@ -22,6 +22,7 @@ from gateway.check_parameters import CheckParameters, parse_check_parameters
 from gateway.native import lookups, metrics
 from gateway.native.callers import record_call
 from gateway.native.lookups import TIMEOUT_SECONDS
+from gateway.native.loop_authenticator import decide
 from gateway.native.request import EndpointRequest
 from gateway.native.verify import CALLER_QUERY, verify_response
 from httpserver.accept_header import accepts
@@ -38,6 +39,9 @@ VERIFY: Final = "/v1/verify"
 
 # Read once. With the default setting, an allowed check costs no more than a lookup in an empty set.
 LOGGED: Container[str] = settings.LOG_CHECKS
+
+# A longer body takes long enough to parse that other requests would notice.
+MAX_LOOP_BYTES: Final = 4096
 
 _JSON: Final = "application/json"
 _ANYTHING: Final = "*/*"
@@ -57,36 +61,63 @@ async def check_endpoint(scope: Scope, receive: Receive, send: Send) -> None:
     except BodyCutOff:
         return
     call = call_of(scope, request)
-    await _respond(scope, call, send, partial(check, default_authenticator(), call), closes=closes)
+    work = partial(check, default_authenticator(), call)
+    await _respond(scope, call, send, lambda: _on_thread(call, work), closes=closes)
 
 
-def is_verify_call(scope: Scope) -> bool:
-    """Return whether the request is a call of /v1/verify in its plainest form.
+def verify_request(scope: Scope) -> EndpointRequest | None:
+    """Return the request if it is a call of /v1/verify in its plainest form, otherwise None.
 
     Django handles every other form, and reports what is wrong with it.
     """
     if scope["path"] != VERIFY or scope["method"] != "POST" or scope["query_string"]:
-        return False
+        return None
     request = EndpointRequest.of(scope)
-    return accepts_json(request) and request.fields.get(b"content-type", "").partition(";")[0].strip().lower() == _JSON
+    content_type = request.fields.get(b"content-type", "").partition(";")[0].strip().lower()
+    return request if content_type == _JSON and accepts_json(request) else None
 
 
 def accepts_json(request: EndpointRequest) -> bool:
     """Return whether the client accepts a JSON response."""
-    accepted = request.fields.get(b"accept", _ANYTHING).encode("latin-1")
-    return any(accepts(accepted, media_type) for media_type in (_ANYTHING, "application/*", _JSON))
+    accepted = request.fields.get(b"accept", _ANYTHING)
+    if accepted in (_JSON, _ANYTHING):
+        return True
+    return any(accepts(accepted.encode("latin-1"), media_type) for media_type in (_ANYTHING, "application/*", _JSON))
 
 
-async def verify_endpoint(scope: Scope, receive: Receive, send: Send) -> None:
-    """Serve a request for which `is_verify_call` is true. Its body has been read completely before."""
-    request = EndpointRequest.of(scope)
+async def verify_endpoint(request: EndpointRequest, scope: Scope, receive: Receive, send: Send) -> None:
+    """Serve a request that `verify_request` has returned. Its body has been read completely before."""
     body = (await receive())["body"]
     call = replace(call_of(scope, request), query=CALLER_QUERY)
-    await _respond(scope, call, send, partial(verify_response, default_authenticator(), call, body, timezone.now()))
+    await _respond(scope, call, send, partial(_verify, call, body))
+
+
+async def _verify(call: Call, body: bytes) -> GatewayResponse:
+    """Return the response to a verification. Usually nothing has to be read, and then no thread is needed."""
+    on_thread = partial(_on_thread, call)
+    try:
+        caller: GatewayResponse = await decide(lambda authenticator: check(authenticator, call), on_thread)
+        if caller.status != 204:
+            return caller
+        now = timezone.now()
+        if len(body) > MAX_LOOP_BYTES:
+            return await THREADS.run(partial(verify_response, default_authenticator(), caller, call, body, now))
+        return await decide(lambda authenticator: verify_response(authenticator, caller, call, body, now), on_thread)
+    finally:
+        metrics.flush()
+
+
+async def _on_thread(call: Call, work: Callable[[], GatewayResponse]) -> GatewayResponse:
+    """Return the result of `work` about `call`, which may read the database."""
+    credential = credential_of(call)
+    if metrics.loop_authenticator().is_cold(credential):
+        # A wrong credential fails here, so it never occupies a thread.
+        await lookups.authenticate(credential, call.address)
+    return await THREADS.run(work)
 
 
 async def _respond(
-    scope: Scope, call: Call, send: Send, work: Callable[[], GatewayResponse], *, closes: bool = False
+    scope: Scope, call: Call, send: Send, work: Callable[[], Awaitable[GatewayResponse]], *, closes: bool = False
 ) -> None:
     started = perf_counter()
     clear_contextvars()
@@ -95,11 +126,7 @@ async def _respond(
     parameters = CheckParameters()
     try:
         parameters = parse_check_parameters(call.query)
-        credential = credential_of(call)
-        if metrics.loop_authenticator().is_cold(credential):
-            # A wrong credential fails here, so it never occupies a thread.
-            await lookups.authenticate(credential, call.address)
-        response = await THREADS.run(work)
+        response = await work()
     except Exception as error:  # noqa: BLE001 - an unexpected one is raised again
         response = error_response(problem_of(error), parameters, call)
     await send_response(response, send, closes=closes)

@@ -4,11 +4,10 @@ import json
 from datetime import datetime
 from typing import Final
 
-from apikeys.authenticator import Authenticator
 from apikeys.errors import MalformedRequest
 from gateway.calls import Call, GatewayResponse, error_response
-from gateway.check import check
 from gateway.check_parameters import CheckParameters
+from gateway.deciding import DecidingAuthenticator
 from gateway.verify import evaluate, record_service
 from latchkey import headers
 from latchkey.headers import NO_STORE
@@ -17,17 +16,17 @@ from latchkey.strict_json import MalformedJSON, loads
 
 # The calling service needs this scope, and pays the default cost of one token.
 CALLER_QUERY: Final = b"scope=verify"
+_JSON: Final = json.JSONEncoder(separators=(",", ":"))
 _ABOUT_THE_LIMIT: Final = ("ratelimit", "x-ratelimit-")
 
 
-def verify_response(authenticator: Authenticator, call: Call, body: bytes, now: datetime) -> GatewayResponse:
-    """Return the response to a call whose `query` is CALLER_QUERY.
+def verify_response(
+    authenticator: DecidingAuthenticator, caller: GatewayResponse, call: Call, body: bytes, now: datetime
+) -> GatewayResponse:
+    """Return the response to a call whose `query` is CALLER_QUERY, and which `check` has allowed with `caller`.
 
     Raise the database's or bucket store's exception if it does not answer.
     """
-    caller = check(authenticator, call)
-    if caller.status != 204:
-        return caller
     limit = [field for field in caller.fields if field[0].lower().startswith(_ABOUT_THE_LIMIT)]
     try:
         result = evaluate(authenticator, _decoded(body), now)
@@ -41,7 +40,7 @@ def verify_response(authenticator: Authenticator, call: Call, body: bytes, now: 
         ("Content-Type", "application/json"),
         (headers.REQUEST_ID, call.request_id),
     ]
-    body = json.dumps(result.as_json(), separators=(",", ":")).encode()
+    body = _JSON.encode(result.as_json()).encode()
     record_service(result, caller.charged)
     return GatewayResponse(200, fields, body, {**caller.logged, **result.logged}, caller.charged)
 

@@ -4,10 +4,9 @@ from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Self
 
-import httpx
-
 from latchkey import headers
 from latchkey.client.address import server_url
+from latchkey.client.async_sender import AsyncSender
 from latchkey.client.async_transport import AsyncTransport
 from latchkey.client.attempt import AttemptObserver, ignore_attempt
 from latchkey.client.base import (
@@ -20,7 +19,6 @@ from latchkey.client.base import (
 )
 from latchkey.client.calling_key import CallingKey
 from latchkey.client.document import Document
-from latchkey.client.exchange import connection_limits
 from latchkey.client.health import Health
 from latchkey.client.limits import AsyncLimits
 from latchkey.client.pending_reservation import PendingReservation
@@ -49,7 +47,7 @@ class AsyncClient(BaseClient[AsyncTransport]):
         address = server_url(url)
         credential = own_credential(api_key)
         self._transport = AsyncTransport(
-            http=httpx.AsyncClient(timeout=timeout_seconds, limits=connection_limits(max_connections)),
+            http=AsyncSender(address, max_connections=max_connections),
             url=address,
             credential=credential,
             timeout_seconds=timeout_seconds,
@@ -67,7 +65,7 @@ class AsyncClient(BaseClient[AsyncTransport]):
 
     async def aclose(self) -> None:
         """Close the connections, including those of clients that were derived from this one."""
-        await self._transport.http.aclose()
+        await self._transport.http.close()
 
     async def whoami(self) -> CallingKey:
         """Return the calling key."""

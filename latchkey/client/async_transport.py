@@ -3,17 +3,17 @@
 from dataclasses import dataclass
 from typing import Any, Unpack
 
-import httpx
-
+from latchkey.client import exchange
+from latchkey.client.async_sender import AsyncSender
 from latchkey.client.deadline import Deadline
-from latchkey.client.exchange import Caller, CallOptions, CallResult, ResponseBody, call_result
+from latchkey.client.exchange import Caller, CallOptions, CallResult, call_result
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AsyncTransport(Caller):
     """Sender of calls that suspend the calling task. It never repeats one."""
 
-    http: httpx.AsyncClient
+    http: AsyncSender
 
     async def call(self, method: str, path: str, **sent: Unpack[CallOptions]) -> Any:
         """Return the JSON of the response, or None for a response without a body. Raises ClientError."""
@@ -23,10 +23,7 @@ class AsyncTransport(Caller):
         """Return what `call` returns, with its request ID and ETag. Raises ClientError."""
         deadline = Deadline(self.timeout_seconds)
         with self.recorded(method, path, 1, self.call_identity()) as record:
-            request = self.request(method, path, record, sent)
-            async with self.http.stream(**request, extensions={"timeout": deadline}) as response:
-                record.status = response.status_code
-                body = ResponseBody(deadline, response)
-                async for chunk in response.aiter_bytes():
-                    body.add(chunk)
-                return call_result(response, bytes(body), sent.get("accepted_statuses", ()))
+            request = self.request(self.http.server, method, path, record, sent)
+            response = await self.http.send(request, deadline, exchange.MAX_RESPONSE_BYTES)
+            record.status = response.status
+            return call_result(response, self.url + path, sent.get("accepted_statuses", ()))

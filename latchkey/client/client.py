@@ -6,8 +6,6 @@ from datetime import datetime
 from types import TracebackType
 from typing import Self
 
-import httpx
-
 from latchkey import headers
 from latchkey.client.address import server_url
 from latchkey.client.attempt import AttemptObserver, ignore_attempt
@@ -22,7 +20,6 @@ from latchkey.client.base import (
 from latchkey.client.calling_key import CallingKey
 from latchkey.client.document import Document
 from latchkey.client.events import Events
-from latchkey.client.exchange import connection_limits
 from latchkey.client.failures import WrongServer
 from latchkey.client.health import Health, HealthReport
 from latchkey.client.keys import Keys, key_path
@@ -34,6 +31,7 @@ from latchkey.client.reservation import Reservation
 from latchkey.client.reservations import PATH as RESERVATIONS_PATH
 from latchkey.client.reservations import Reservations, reserve_options
 from latchkey.client.retries import NO_RETRIES, RetryPolicy
+from latchkey.client.sender import Sender
 from latchkey.client.transport import Transport
 from latchkey.client.usage import Usage
 from latchkey.client.verification import Verification
@@ -76,7 +74,7 @@ class Client(BaseClient[Transport]):
         address = server_url(url)
         credential = own_credential(api_key)
         self._transport = Transport(
-            http=httpx.Client(timeout=timeout_seconds, limits=connection_limits(max_connections)),
+            http=Sender(address, max_connections=max_connections),
             url=address,
             credential=credential,
             timeout_seconds=timeout_seconds,

@@ -17,7 +17,16 @@ def connection_failure(error: httpx.TransportError, host: str) -> NoResponse:
         return TimedOut(f"{host} did not accept the connection in time.")
     if isinstance(error, httpx.TimeoutException):
         return TimedOut(f"{host} accepted the call but did not respond in time.")
-    # httpx wraps the errors of ssl and socket, so the exact cause is further down the chain.
+    if cause := cause_of_failure(error, host):
+        return cause
+    if isinstance(error, httpx.ConnectError):
+        return NoResponse(f"{host} cannot be reached.")
+    return NoResponse(f"{host} closed the connection before it responded.")
+
+
+def cause_of_failure(error: BaseException, host: str) -> NoResponse | None:
+    """Return the failure if TLS, DNS or a refused connection is what caused the error, otherwise None."""
+    # Libraries wrap the errors of ssl and socket, so the exact cause is further down the chain.
     for cause in _causes(error):
         if isinstance(cause, ssl.SSLCertVerificationError):
             return UntrustedServer(f"The certificate of {host} is invalid: {cause.verify_message}.")
@@ -27,9 +36,7 @@ def connection_failure(error: httpx.TransportError, host: str) -> NoResponse:
             return UnknownHost(f"{host} has no address.")
         if isinstance(cause, ConnectionRefusedError):
             return RefusedConnection(f"Nothing listens at {host}.")
-    if isinstance(error, httpx.ConnectError):
-        return NoResponse(f"{host} cannot be reached.")
-    return NoResponse(f"{host} closed the connection before it responded.")
+    return None
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

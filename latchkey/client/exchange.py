@@ -1,10 +1,11 @@
 """Parts of a call that don't depend on how it waits: what is sent, how it's recorded, and how its response is read."""
 
+import json
+import re
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, TypedDict
+from typing import Any, Final, Self, TypedDict
 
 import httpx
 
@@ -12,17 +13,20 @@ from latchkey import __version__, headers
 from latchkey.client.address import host_of
 from latchkey.client.attempt import Attempt, AttemptObserver
 from latchkey.client.connection_failures import connection_failure
-from latchkey.client.deadline import Deadline
-from latchkey.client.failures import ClientError, NotJSON, TimedOut
+from latchkey.client.failures import ClientError, NotJSON
+from latchkey.client.http1.request import Request
+from latchkey.client.http1.response import Response
+from latchkey.client.http1.server import Server
 from latchkey.client.response import check_origin, response_error, response_json
 from latchkey.credentials import Credential
 from latchkey.request_id import new_request_id
 from latchkey.trace_context import TraceContext, trace_of_request
 
 MAX_RESPONSE_BYTES: Final = 32 * 1024 * 1024
-# Latchkey closes a connection that is idle for 75 seconds. The client has to be the first to close it: otherwise a
-# call could be sent at the moment in which the server closes.
-_KEEPALIVE_SECONDS: Final = 30.0
+_USER_AGENT: Final = f"latchkey/{__version__}"
+_JSON: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+# Anything else is percent-encoded as httpx does.
+_PLAIN_PATH: Final = re.compile(r"[A-Za-z0-9/._~-]+")
 
 Parameters = Mapping[str, str]
 
@@ -49,15 +53,6 @@ class CallResult:
     etag: str | None
 
 
-@dataclass(slots=True)
-class Recorded:
-    """An attempt that is being made. `status` is set once there is a response."""
-
-    request_id: str
-    trace: TraceContext
-    status: int | None = None
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
     """What all calls to `url` have in common.
@@ -80,88 +75,88 @@ class Caller:
         request_id = self.request_id or new_request_id()
         return request_id, self.trace or trace_of_request(request_id)
 
-    @contextmanager
-    def recorded(self, method: str, path: str, number: int, identity: tuple[str, TraceContext]) -> Iterator[Recorded]:
-        """Report an attempt to `observe`, and turn httpx's errors into our own."""
-        attempt = Recorded(*identity)
-        started = time.perf_counter()
-        failure: ClientError | None = None
-        try:
-            yield attempt
-        except httpx.TransportError as error:
-            failure = connection_failure(error, host_of(self.url))
-            raise failure from None
-        except httpx.DecodingError:
-            failure = NotJSON("The response cannot be decoded.")
-            raise failure from None
-        except ClientError as raised:
-            failure = raised
-            raise
-        finally:
-            if failure is not None:
-                failure.request_id = failure.request_id or attempt.request_id
-            milliseconds = round((time.perf_counter() - started) * 1000, 2)
-            trace_id = attempt.trace.trace_id
-            made = Attempt(method, path, number, attempt.status, failure, milliseconds, attempt.request_id, trace_id)
-            self.observe(made)
+    def recorded(self, method: str, path: str, number: int, identity: tuple[str, TraceContext]) -> "Recorded":
+        """Return a context that reports an attempt to `observe`, and turns httpx's errors into our own."""
+        return Recorded(self, method, path, number, identity)
 
-    def request(self, method: str, path: str, attempt: Recorded, sent: CallOptions) -> dict[str, Any]:
-        """Return the arguments of httpx's `stream` for one attempt."""
+    def request(self, server: Server, method: str, path: str, attempt: "Recorded", sent: CallOptions) -> Request:
+        """Return the request of one attempt. Raises ValueError for a body that isn't JSON."""
         fields = {
-            "User-Agent": f"latchkey/{__version__}",
+            "User-Agent": _USER_AGENT,
             "Accept": "application/json",
+            # A response that is compressed for a short call saves nothing.
+            "Accept-Encoding": "identity",
             headers.REQUEST_ID: attempt.request_id,
             headers.TRACEPARENT: attempt.trace.child().traceparent,
-            **(headers.credential_field(self.api_key_header, self.credential.reveal()) if self.credential else {}),
-            **(sent.get("header_fields") or {}),
         }
-        # A redirect would send the key to another server.
-        request = {"method": method, "url": self.url + path, "headers": fields, "follow_redirects": False}
-        body = {"params": sent.get("params"), "json": sent.get("json")}
-        return request | {name: value for name, value in body.items() if value is not None}
+        if self.credential is not None:
+            fields |= headers.credential_field(self.api_key_header, self.credential.reveal())
+        fields |= sent.get("header_fields") or {}
+        body = None
+        if (value := sent.get("json")) is not None:
+            body = _JSON.encode(value).encode()
+            fields["Content-Type"] = "application/json"
+        return Request(method, _target(server, path, sent.get("params")), fields, body)
 
 
-class ResponseBody:
-    """Body of a response that is being read. Raises ClientError if it's too large or too slow."""
+class Recorded:
+    """An attempt that is being made. `status` is set once there is a response.
 
-    def __init__(self, deadline: Deadline, response: httpx.Response) -> None:
-        self._deadline = deadline
-        self._host = response.url.netloc.decode()
-        self._read = bytearray()
+    As a context manager, it reports the attempt to the caller's `observe`, and turns httpx's errors into our own.
+    """
 
-    def add(self, chunk: bytes) -> None:
-        """Keep `chunk`."""
-        self._read += chunk
-        if len(self._read) > MAX_RESPONSE_BYTES:
-            raise NotJSON(f"The response has more than {MAX_RESPONSE_BYTES} bytes.")
-        # A read that finds data doesn't time out, so a body that keeps trickling in is cut here.
-        if self._deadline.expired:
-            raise TimedOut(f"{self._host} sends its response too slowly.")
+    __slots__ = ("_caller", "_method", "_number", "_path", "_started", "request_id", "status", "trace")
 
-    def __bytes__(self) -> bytes:
-        return bytes(self._read)
+    def __init__(self, caller: Caller, method: str, path: str, number: int, identity: tuple[str, TraceContext]) -> None:
+        self._caller = caller
+        self._method = method
+        self._path = path
+        self._number = number
+        self.request_id, self.trace = identity
+        self.status: int | None = None
+
+    def __enter__(self) -> Self:
+        self._started = time.perf_counter()
+        return self
+
+    def __exit__(self, _type: type[BaseException] | None, error: BaseException | None, _tb: object) -> None:
+        failure = _failure(error, self._caller.url)
+        if failure is not None:
+            failure.request_id = failure.request_id or self.request_id
+        milliseconds = round((time.perf_counter() - self._started) * 1000, 2)
+        made = (self._number, self.status, failure, milliseconds, self.request_id, self.trace.trace_id)
+        self._caller.observe(Attempt(self._method, self._path, *made))
+        if failure is not None and failure is not error:
+            raise failure from None
 
 
-def call_result(response: httpx.Response, body: bytes, accepted_statuses: Sequence[int]) -> CallResult:
-    """Return what a response that has been read stands for. Raises ClientError."""
-    if not response.is_success and response.status_code not in accepted_statuses:
-        raise response_error(response, body)
+def call_result(response: Response, url: str, accepted_statuses: Sequence[int]) -> CallResult:
+    """Return what the response to a request to `url` stands for. Raises ClientError."""
+    if not response.is_success and response.status not in accepted_statuses:
+        raise response_error(response, url)
     check_origin(response)
-    value = None if response.status_code == 204 else response_json(response, body)
-    return CallResult(value, response.headers.get(headers.REQUEST_ID, ""), _etag(response))
+    value = None if response.status == 204 else response_json(response)
+    return CallResult(value, response.field(headers.REQUEST_ID) or "", _etag(response))
 
 
-def connection_limits(max_connections: int) -> httpx.Limits:
-    """Return the bounds of a client's connection pool."""
-    return httpx.Limits(
-        max_connections=max_connections,
-        max_keepalive_connections=max_connections,
-        keepalive_expiry=_KEEPALIVE_SECONDS,
-    )
+def _failure(error: BaseException | None, url: str) -> ClientError | None:
+    """Return the failure of a call that ended with `error`, or None if it's of no kind that a call may raise."""
+    if isinstance(error, ClientError):
+        return error
+    if isinstance(error, httpx.TransportError):
+        return connection_failure(error, host_of(url))
+    return NotJSON("The response cannot be decoded.") if isinstance(error, httpx.DecodingError) else None
 
 
-def _etag(response: httpx.Response) -> str | None:
+def _target(server: Server, path: str, params: Parameters | None) -> str:
+    """Return the target of a request: the path with the prefix of the server's URL, and the query."""
+    if not params and _PLAIN_PATH.fullmatch(path):
+        return server.prefix + path
+    return httpx.URL(server.origin + server.prefix + path, params=params).raw_path.decode("ascii")
+
+
+def _etag(response: Response) -> str | None:
     """Return the strong ETag, or None."""
-    tag: str | None = response.headers.get(headers.ETAG)
+    tag = response.field(headers.ETAG)
     # A proxy that compresses marks the tag as weak, but the state is the one that Latchkey named.
     return tag.removeprefix("W/") if tag else None

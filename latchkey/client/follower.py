@@ -64,7 +64,7 @@ class Follower:
             "/v1/events", params=self._params, header_fields=header_fields, read_timeout_seconds=READ_TIMEOUT_SECONDS
         )
         with opened as response:
-            if media_type(response) != STREAM:
+            if media_type(response.headers.get("Content-Type")) != STREAM:
                 raise WrongServer("The response is not a stream of events.")
             self._connected_at = time.monotonic()
             self._failures = 0

@@ -12,18 +12,21 @@ from typing import Any, Unpack
 import httpx
 
 from latchkey import headers
+from latchkey.client import exchange
 from latchkey.client.deadline import Deadline
-from latchkey.client.exchange import Caller, CallOptions, CallResult, Parameters, ResponseBody, call_result
+from latchkey.client.exchange import Caller, CallOptions, CallResult, Parameters, call_result
 from latchkey.client.failures import ClientError
+from latchkey.client.httpx_responses import HttpxBody
 from latchkey.client.response import response_error
 from latchkey.client.retries import RetryPolicy
+from latchkey.client.sender import Sender
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transport(Caller):
     """Sender of calls that block the calling thread."""
 
-    http: httpx.Client
+    http: Sender
     retries: RetryPolicy
     sleep: Callable[[float], None]
 
@@ -47,10 +50,10 @@ class Transport(Caller):
             deadline = Deadline(min(self.timeout_seconds, remaining))
             try:
                 with self.recorded(method, path, attempt, identity) as record:
-                    request = self.request(method, path, record, sent)
-                    with self.http.stream(**request, extensions={"timeout": deadline}) as response:
-                        record.status = response.status_code
-                        return call_result(response, _body(response, deadline), sent.get("accepted_statuses", ()))
+                    request = self.request(self.http.server, method, path, record, sent)
+                    response = self.http.send(request, deadline, exchange.MAX_RESPONSE_BYTES)
+                    record.status = response.status
+                    return call_result(response, self.url + path, sent.get("accepted_statuses", ()))
             except ClientError as failure:
                 spent = time.monotonic() - started
                 wait = self.retries.wait_before_next(
@@ -70,16 +73,13 @@ class Transport(Caller):
         """
         timeout = httpx.Timeout(self.timeout_seconds, read=read_timeout_seconds)
         with self.recorded("GET", path, 1, self.call_identity()) as record:
-            request = self.request("GET", path, record, {"params": params, "header_fields": header_fields})
-            with self.http.stream(**request, timeout=timeout) as response:
+            sent: CallOptions = {"params": params, "header_fields": header_fields}
+            request = self.request(self.http.server, "GET", path, record, sent)
+            with self.http.stream(request, timeout) as response:
                 record.status = response.status_code
                 if not response.is_success:
-                    raise response_error(response, _body(response, Deadline(self.timeout_seconds)))
+                    body = HttpxBody(response, Deadline(self.timeout_seconds), exchange.MAX_RESPONSE_BYTES)
+                    for chunk in response.iter_bytes():
+                        body.add(chunk)
+                    raise response_error(body.response, self.url + path)
                 yield response
-
-
-def _body(response: httpx.Response, deadline: Deadline) -> bytes:
-    body = ResponseBody(deadline, response)
-    for chunk in response.iter_bytes():
-        body.add(chunk)
-    return bytes(body)

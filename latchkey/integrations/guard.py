@@ -3,7 +3,6 @@
 import asyncio
 import os
 from collections.abc import Mapping, Sequence
-from threading import Lock
 from weakref import WeakKeyDictionary
 
 from latchkey.client.async_client import AsyncClient
@@ -23,8 +22,8 @@ class Guard:
     def __init__(self, configuration: Configuration) -> None:
         self.policy = Policy(configuration)
         self._configuration = configuration
-        self._opened: tuple[int, Client] | None = None
-        self._lock = Lock()
+        # A process that was forked must not use the connections of its parent, which uses them itself.
+        self._opened: dict[int, Client] = {}
 
     def check(
         self,
@@ -60,23 +59,27 @@ class Guard:
 
     def close(self) -> None:
         """Close the connections. The next check opens others."""
-        opened, self._opened = self._opened, None
-        if opened is not None:
-            opened[1].close()
+        opened, self._opened = self._opened, {}
+        client = opened.get(os.getpid())
+        if client is not None:
+            client.close()
 
     def _client(self) -> Client:
-        with self._lock:
-            # A process that was forked must not use the connections of its parent, which uses them itself.
-            if self._opened is None or self._opened[0] != os.getpid():
-                settings = self._configuration
-                client = Client(
-                    settings.url,
-                    settings.credential,
-                    timeout_seconds=settings.timeout_seconds,
-                    max_connections=settings.max_connections,
-                )
-                self._opened = os.getpid(), client
-            return self._opened[1]
+        # Without a lock: a process that is forked while another thread holds it could never take it.
+        process = os.getpid()
+        client = self._opened.get(process)
+        if client is None:
+            settings = self._configuration
+            opened = Client(
+                settings.url,
+                settings.credential,
+                timeout_seconds=settings.timeout_seconds,
+                max_connections=settings.max_connections,
+            )
+            # Another thread may have been faster. A client that makes no call has no connection to close.
+            client = self._opened.setdefault(process, opened)
+            self._opened = {process: client}
+        return client
 
 
 class AsyncGuard:

@@ -191,7 +191,7 @@ def test_other_healthy_server(latchkey: Latchkey) -> None:
 
 
 def test_certificates_that_are_not_there(latchkey: Latchkey) -> None:
-    ran = latchkey.run("health", SSL_CERT_FILE="/nowhere")
+    ran = latchkey.at(f"https://127.0.0.1:{free_port()}").run("health", SSL_CERT_FILE="/nowhere")
     failed(ran, 2, "TLS or proxy settings are invalid", "SSL_CERT_FILE")
 
 

@@ -107,10 +107,10 @@ def test_verbose_shows_no_secret(latchkey: Latchkey, arguments: tuple[str, ...])
 
 def test_forced_traceback_shows_no_secret(latchkey: Latchkey, tmp_path: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text(
-        "import httpx\n"
-        "def fail(self, request, **_):\n"
-        "    raise RuntimeError(f'sending {dict(request.headers)} and {request.headers.raw}')\n"
-        "httpx.Client.send = fail\n"
+        "from latchkey.client.http1.connection import Connection\n"
+        "def fail(self, message, *_):\n"
+        "    raise RuntimeError(f'sending {message.decode()} and {message}')\n"
+        "Connection.exchange = fail\n"
     )
     expected = latchkey.run("--verbose", "whoami", PYTHONPATH=str(tmp_path))
     assert expected.exit_code == 3

@@ -4,16 +4,18 @@ import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-import httpx
 import pytest
 
 from latchkey import Client, headers
 from latchkey.client.attempt import Attempt
 from latchkey.client.deadline import Deadline
 from latchkey.client.failures import CallingKeyThrottled, ReceivedProblem, WrongServer
+from latchkey.client.http1.request import Request
+from latchkey.client.http1.response import Response
 from latchkey.client.key import Key, KeyReceipt
 from latchkey.client.rate_limit import RateLimit
 from latchkey.client.retries import RetryPolicy
+from latchkey.client.sender import Sender
 from latchkey.client.usage import UnitUsage
 from latchkey.credentials import MalformedCredential
 from latchkey.problems import FieldError, ProblemError
@@ -266,15 +268,16 @@ def test_what_is_no_credential(server: Stub) -> None:
         Client(server.url, "hunter2")
 
 
-def test_steps_of_an_attempt_share_one_deadline(client: Client) -> None:
-    seen: list[object] = []
+def test_steps_of_an_attempt_share_one_deadline(server: Stub) -> None:
+    seen: list[Deadline] = []
 
-    def reply(request: httpx.Request) -> httpx.Response:
-        seen.append(request.extensions["timeout"])
-        return httpx.Response(200, json={"status": "ok"}, headers={headers.REQUEST_ID: "r"})
+    class Recording(Sender):
+        def send(self, request: Request, deadline: Deadline, max_body_bytes: int) -> Response:
+            seen.append(deadline)
+            return Response(200, {"content-type": "application/json", "x-request-id": "r"}, b'{"status": "ok"}')
 
-    with httpx.Client(transport=httpx.MockTransport(reply)) as http:
+    with Client(server.url) as client:
+        http = Recording(server.url, max_connections=1)
         client._with(http=http, timeout_seconds=5, retries=RetryPolicy(total_seconds=3)).health()
     (deadline,) = seen
-    assert isinstance(deadline, Deadline)
     assert 2 < deadline.get("read") <= 3
