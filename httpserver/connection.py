@@ -12,7 +12,6 @@ from httpserver.connection_limit import CONNECTION_LIMIT
 from httpserver.early_error import rejection_response
 from httpserver.inline_request import InlineRequest
 from httpserver.response_metrics import count_rejection
-from httpserver.response_writer import ResponseWriter
 from httpserver.streaming_response import attach_connection, end_stream
 from httpserver.timeouts import ConnectionTimeouts
 from httpserver.unix_socket import UNIX_PEER
@@ -200,7 +199,6 @@ class Connection(HttpToolsProtocol):
             self._deferred = (cycle, app)
             return
         attach_connection(cycle.scope, self)
-        cycle.transport = ResponseWriter(self.transport, self.loop)
         super()._start_asgi_task(cycle, close_delimited(cycle, app) if cycle.scope["http_version"] == HTTP_1_0 else app)
 
     def _in_progress(self) -> RunningRequest | None:

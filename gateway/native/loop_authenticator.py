@@ -10,6 +10,7 @@ from apikeys.authenticator import Authenticator, default_authenticator
 from apikeys.credential_check import Verified
 from gateway.native import metrics
 from latchkey.credentials import Credential
+from ratelimit.claim import Undecided
 from ratelimit.costs import Costs
 from ratelimit.decision import Decision
 
@@ -48,7 +49,8 @@ class LoopAuthenticator:
         except Exception:
             log.exception("not_decided_at_once")
             raise NeedsThread from None
-        if result is None:
+        # A thread reads what is missing, such as newer policies, and then decides.
+        if result is None or isinstance(result, Undecided):
             raise NeedsThread
         if isinstance(result, Exception):
             raise result

@@ -4,6 +4,8 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final
 
+import structlog
+
 from apikeys.authenticator import default_authenticator
 from events.thread_pool import ThreadPool
 from gateway.native.batching import Batcher
@@ -12,6 +14,8 @@ from gateway.native.pending_check import OutdatedCheck, PendingCheck
 TIMEOUT_SECONDS: Final = 5.0
 # All that wait: one read is enough for any number of them.
 _MAX_BATCH: Final = 1 << 30
+
+log = structlog.get_logger(__name__)
 
 _THREAD: Final = ThreadPool("gateway-policies", 1, timeout_seconds=TIMEOUT_SECONDS)
 
@@ -33,11 +37,19 @@ class PolicyRefresh:
 
     async def _refresh(self, batch: list[OutdatedCheck]) -> None:
         newest = max(number for _, number in batch)
+        settle = self._decide
         try:
             await _THREAD.run(partial(default_authenticator().refresh_policies, newest))
         except Exception:  # noqa: BLE001 - the application meets the same error, and answers with it
-            for pending, _ in batch:
-                pending.reply.delegate()
-            return
+            settle = _delegate
         for pending, _ in batch:
-            self._decide(pending._replace(waited=True))
+            try:
+                settle(pending._replace(waited=True))
+            except Exception:
+                # The others must not wait for ever because of this one.
+                log.exception("not_answered")
+                pending.reply.abort()
+
+
+def _delegate(pending: PendingCheck) -> None:
+    pending.reply.delegate()

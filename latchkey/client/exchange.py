@@ -94,9 +94,20 @@ class Caller:
         fields |= sent.get("header_fields") or {}
         body = None
         if (value := sent.get("json")) is not None:
-            body = _JSON.encode(value).encode()
+            body = _encoded(value)
             fields["Content-Type"] = "application/json"
         return Request(method, _target(server, path, sent.get("params")), fields, body)
+
+
+def _encoded(value: object) -> bytes:
+    """Return a body as JSON. Raise ValueError for a text that isn't valid Unicode."""
+    text = _JSON.encode(value)
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        pass
+    # Here, the error isn't linked to the one above, which holds the whole body and so a credential.
+    raise ValueError("a text to send has a surrogate without its pair, so it isn't valid Unicode")
 
 
 class Recorded:

@@ -42,7 +42,7 @@ class LatchkeyMiddleware:
             return _send_denied(self._guard.policy.deny(request, error), environ, start_response)
         if rule.public:
             return self._app(environ, start_response)
-        visit = environ[VISIT_KEY] = Visit()
+        visit: Visit = environ.setdefault(VISIT_KEY, Visit())
         outcome = self._guard.admit(request, Needs.of(rule.scopes, rule.cost, rule.costs), visit)
         if isinstance(outcome, Denied):
             return _send_denied(outcome, environ, start_response)

@@ -4,7 +4,6 @@ Source: RFC 8305, section 5. The next address gets its attempt after 250 ms, or 
 """
 
 import asyncio
-import contextlib
 import socket
 from collections.abc import Iterable
 from typing import Any, Final
@@ -36,7 +35,7 @@ async def connected_socket(server: Server) -> socket.socket:
                     break
         raise failure
     finally:
-        await _cancel(attempts)
+        _cancel(attempts)
 
 
 async def _attempt(family: int, kind: int, protocol: int, _name: str, address: Any) -> socket.socket:
@@ -68,10 +67,16 @@ def _results(done: Iterable[asyncio.Task[socket.socket]]) -> tuple[socket.socket
     return connected, failures
 
 
-async def _cancel(attempts: set[asyncio.Task[socket.socket]]) -> None:
-    """End the attempts that are no longer needed, and close what they connected in the meantime."""
+def _cancel(attempts: set[asyncio.Task[socket.socket]]) -> None:
+    """End the attempts that are no longer needed, and close what they connected in the meantime.
+
+    Nothing is awaited: that would hide the cancellation of the calling task.
+    """
     for attempt in attempts:
+        attempt.add_done_callback(_close)
         attempt.cancel()
-    for attempt in attempts:
-        with contextlib.suppress(OSError, asyncio.CancelledError):
-            (await attempt).close()
+
+
+def _close(attempt: asyncio.Task[socket.socket]) -> None:
+    if not attempt.cancelled() and attempt.exception() is None:
+        attempt.result().close()

@@ -75,10 +75,16 @@ class Connection:
 
 def _connected(server: Server, deadline: Deadline) -> socket.socket:
     failure: OSError | None = None
-    for family, kind, protocol, _, address in socket.getaddrinfo(server.host, server.port, type=socket.SOCK_STREAM):
-        candidate = socket.socket(family, kind, protocol)
+    addresses = socket.getaddrinfo(server.host, server.port, type=socket.SOCK_STREAM)
+    for tried, (family, kind, protocol, _, address) in enumerate(addresses):
         try:
-            candidate.settimeout(deadline.remaining)
+            candidate = socket.socket(family, kind, protocol)
+        except OSError as error:  # the kernel lacks the family
+            failure = failure or error
+            continue
+        try:
+            # An address that doesn't respond leaves time for those that follow.
+            candidate.settimeout(deadline.remaining / (len(addresses) - tried))
             candidate.connect(address)
         except OSError as error:
             candidate.close()

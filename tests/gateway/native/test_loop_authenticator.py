@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 
 from apikeys.config_service import ConfigService, IssuedKey
+from apikeys.policies.service import PolicyService
+from events.origin import Origin
 from gateway.native.endpoint import MAX_LOOP_BYTES
 from tests.gateway.endpoints import natively, no_threads
 
@@ -43,6 +45,18 @@ def test_each_verification_takes_one_token_of_each_key(key: IssuedKey, service: 
     assert [one["owner"] for one in found[1:]] == ["bo"] * 3
     assert [one["of_caller"] for one in found] == [99, 98, 97, 96]
     assert [one["rate_limit"]["remaining"] for one in found] == [4, 3, 2, 1]
+
+
+def test_a_thread_reads_newer_policies(key: IssuedKey, service: ConfigService) -> None:
+    limit = {"burst": 100, "per_seconds": 2_678_400}
+    caller = service.issue({"label": "orders", "scopes": ["verify"], "rate_limit": limit})
+    credential = key.credential.reveal()
+    found = [verified(caller, credential), verified(caller, credential)]
+    rate = {"name": "second", "rate": {"burst": 9, "per_seconds": 3600}}
+    PolicyService(Origin("command:test", "request-of-test")).create_plan({"name": "gold", "limits": [rate]})
+    found.append(verified(caller, credential))
+    assert [one["code"] for one in found] == ["VALID"] * 3
+    assert [one["of_caller"] for one in found] == [99, 98, 97]
 
 
 def test_what_is_unknown_is_looked_up(root: IssuedKey, key: IssuedKey, service: ConfigService) -> None:
