@@ -281,3 +281,9 @@ def test_steps_of_an_attempt_share_one_deadline(server: Stub) -> None:
         client._with(http=http, timeout_seconds=5, retries=RetryPolicy(total_seconds=3)).health()
     (deadline,) = seen
     assert 2 < deadline.get("read") <= 3
+
+
+def test_text_that_is_not_unicode_is_an_error_without_the_credential(client: Client) -> None:
+    with pytest.raises(ValueError, match="surrogate") as raised:
+        client.verify(CREDENTIAL, scopes=["\ud800"])
+    assert (raised.value.__context__, CREDENTIAL.secret in repr(raised.value)) == (None, False)

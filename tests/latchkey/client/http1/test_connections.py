@@ -171,3 +171,18 @@ def test_a_closed_client_makes_no_call() -> None:
             client.health()
         asyncio.run(closed(server.url))
     assert server.calls == 1
+
+
+@both
+def test_next_address_is_tried_after_one_that_the_machine_cannot_use(
+    calling: Calling, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    find = socket.getaddrinfo
+
+    def found(*arguments: Any, **named: Any) -> list[Any]:
+        # No kernel has this family.
+        return [(250, socket.SOCK_STREAM, 6, "", ("127.0.0.1", 1)), *find(*arguments, **named)]
+
+    monkeypatch.setattr(socket, "getaddrinfo", found)
+    with raw_server(sending(HEALTHY)) as server, calling(server.url) as call:
+        call()
