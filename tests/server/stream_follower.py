@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from threading import Condition, Thread
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import httpx
 
@@ -14,6 +14,7 @@ from tests.support.server import RunningServer
 
 PATIENCE_SECONDS = 40.0
 STREAM = {"Accept": "text/event-stream"}
+_ESTABLISHED: Final = "01"  # as /proc/net/tcp writes it
 
 
 class Follower:
@@ -108,7 +109,8 @@ def serving_process(server: RunningServer, client_port: int) -> int:
     """The worker that holds the other end of a client's connection."""
     local, remote = f"0100007F:{server.port:04X}", f"0100007F:{client_port:04X}"
     rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
-    (inode,) = [row[9] for row in rows if (row[1], row[2]) == (local, remote)]
+    # An earlier connection with the same ports may not be forgotten yet.
+    (inode,) = [row[9] for row in rows if (row[1], row[2], row[3]) == (local, remote, _ESTABLISHED)]
     for pid in server.worker_pids():
         if any(str(path.readlink()) == f"socket:[{inode}]" for path in Path(f"/proc/{pid}/fd").iterdir()):
             return pid

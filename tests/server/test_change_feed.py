@@ -49,7 +49,8 @@ def key(server: RunningServer) -> dict[str, Any]:
     issued = issue(server, "--label", "x", "--burst", "100000", "--per-seconds", "1")
     assert statuses(server, issued) == {204}
     time.sleep(1.5)  # the first answer of the feed drops what was read before it
-    assert statuses(server, issued) == {204}
+    # The kernel deals connections out as it likes, and each worker has to know the key.
+    assert [statuses(server, issued) for _ in range(5)] == [{204}] * 5
     return issued
 
 
