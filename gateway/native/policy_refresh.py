@@ -46,7 +46,7 @@ class PolicyRefresh:
             try:
                 settle(pending._replace(waited=True))
             except Exception:
-                # The others must not wait for ever because of this one.
+                # The others must not wait because of this one.
                 log.exception("not_answered")
                 pending.reply.abort()
 
