@@ -47,7 +47,7 @@ class PolicyRefresh:
                 settle(pending._replace(waited=True))
             except Exception:
                 # The others must not wait because of this one.
-                log.exception("not_answered")
+                log.exception("answer_not_sent", request_id=pending.request_id.decode("latin-1"))
                 pending.reply.abort()
 
 

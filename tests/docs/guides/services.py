@@ -4,7 +4,6 @@ an SSO proxy.
 
 import json
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -15,9 +14,16 @@ PAUSE_SECONDS: Final = 0.5
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Sends whole responses, and such that stream."""
+    """Sends whole responses, and such that stream.
+
+    Between two parts it waits until `received` says that a client has the first one, for `patience` seconds at most;
+    `was_received` tells whether it did. Clients that don't say so see a pause.
+    """
 
     protocol_version = "HTTP/1.1"
+    received = threading.Event()
+    patience: float = PAUSE_SECONDS
+    was_received = False
 
     def asked(self) -> dict[str, str]:
         """Return the JSON in the request."""
@@ -46,7 +52,8 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
         for number, part in enumerate(parts):
-            time.sleep(PAUSE_SECONDS if number else 0)
+            if number:
+                type(self).was_received = self.received.wait(self.patience)
             self.wfile.write(f"{len(part):x}\r\n{part}\r\n".encode())
             self.wfile.flush()
         self.wfile.write(b"0\r\n\r\n")
