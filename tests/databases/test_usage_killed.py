@@ -5,6 +5,7 @@ import random
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 
 import pytest
 
@@ -107,21 +108,26 @@ def start(installation: RunningServer, program: str) -> "subprocess.Popen[bytes]
     return subprocess.Popen(command, env=installation.environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
 
 
+def run_and_kill(installation: RunningServer, programs: Sequence[str], seconds: float) -> None:
+    """Let programs run at the same time, and kill all of them so long after the last one is ready."""
+    processes = [start(installation, program) for program in programs]
+    try:
+        for one in processes:
+            assert one.stdout is not None
+            assert one.stdout.readline() == b"ready\n"
+        time.sleep(seconds)
+    finally:
+        for one in processes:
+            one.kill()
+            one.communicate()
+
+
 def test_killed_writers_count_every_request_once(installation: RunningServer) -> None:
     shell(installation, FILL)
     chance = random.Random(20)
     for _ in range(ROUNDS):
         shell(installation, USE)
-        writers = [start(installation, WRITE) for _ in range(2)]
-        try:
-            for one in writers:
-                assert one.stdout is not None
-                assert one.stdout.readline() == b"ready\n"
-            time.sleep(chance.uniform(0.0, 0.15))
-        finally:
-            for one in writers:
-                one.kill()
-                one.communicate()
+        run_and_kill(installation, (WRITE, WRITE), chance.uniform(0.0, 0.15))
     found = json.loads(shell(installation, SUMS))
     throttled = KEYS // 10 * (ROUNDS * TIMES - 1)
     sums = [KEYS * ROUNDS * TIMES - throttled, throttled]
@@ -134,16 +140,7 @@ def test_usage_by_unit_is_what_the_quota_counted_although_workers_and_writers_ar
     shell(installation, SPENDER)
     chance = random.Random(21)
     for _ in range(ROUNDS):
-        processes = [start(installation, program) for program in (SPEND, SPEND, WRITE, WRITE)]
-        try:
-            for one in processes:
-                assert one.stdout is not None
-                assert one.stdout.readline() == b"ready\n"
-            time.sleep(chance.uniform(0.1, 0.4))
-        finally:
-            for one in processes:
-                one.kill()
-                one.communicate()
+        run_and_kill(installation, (SPEND, SPEND, WRITE, WRITE), chance.uniform(0.1, 0.4))
     used, by_step, returned = json.loads(shell(installation, SPENT))
     assert returned > 0
     assert by_step == dict.fromkeys(("minute", "hour", "day"), used)

@@ -1,7 +1,7 @@
 """Batch of usage on SQLite: the comparison fills a temporary table without a lock, and a short transaction writes."""
 
 from time import monotonic
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from django.db import connection, transaction
 
@@ -23,6 +23,19 @@ SQL: Final = Dialect(
     larger=lambda one, other: f"MAX({one}, {other})",
     truncated=_truncated,
 )
+
+
+class Statements(NamedTuple):
+    """The SQL that writes a batch from its temporary table, in this order. The first and third take the source."""
+
+    overtaken: str
+    advance: str
+    begin: str
+    totals: str
+    rows: str
+    counted: str
+
+
 _COLUMNS: Final = (
     "key_id, name, mark_id, allowed, throttled, old_allowed, old_throttled, waits, added_allowed, added_throttled,"
     " minute, hour, hour_at, held, used_0_at, used_1_at, first_0_at, first_1_at, new_hour_at, new_held"
@@ -67,23 +80,36 @@ ON CONFLICT (key_id, step, start) DO UPDATE SET {_ADD}
 """
 
 
+_STATEMENTS: Final = Statements(
+    _OVERTAKEN,
+    _ADVANCE,
+    _BEGIN,
+    _TOTALS,
+    _ADD_ROWS,
+    counted="SELECT COUNT(*) FROM temp.usage_changes WHERE added_allowed + added_throttled > 0",
+)
+
+
 def write(counted: Counted) -> Written:
     """Write the batch. Other writers wait for the second part only, and for none if nothing has changed."""
     with connection.cursor() as cursor:
         below, found = _compare(cursor, counted)
-        if not found:
-            return Written(below=below)
-        with transaction.atomic():
-            began = monotonic()
-            cursor.execute(_OVERTAKEN, [counted.source])
-            overtaken = cursor.rowcount
-            cursor.execute(_ADVANCE)
-            cursor.execute(_BEGIN, [counted.source])
-            cursor.execute(_TOTALS)
-            cursor.execute(_ADD_ROWS)
-        locked_seconds = monotonic() - began
-        cursor.execute("SELECT COUNT(*) FROM temp.usage_changes WHERE added_allowed + added_throttled > 0")
-        return Written(cursor.fetchone()[0], overtaken, locked_seconds, below)
+        return write_changes(cursor, counted.source, _STATEMENTS, below) if found else Written(below=below)
+
+
+def write_changes(cursor: Any, source: int, statements: Statements, below: tuple[str, ...]) -> Written:
+    """Write what the temporary table holds, in one transaction. `below` are the names that have to wait."""
+    with transaction.atomic():
+        began = monotonic()
+        cursor.execute(statements.overtaken, [source])
+        overtaken = cursor.rowcount
+        cursor.execute(statements.advance)
+        cursor.execute(statements.begin, [source])
+        cursor.execute(statements.totals)
+        cursor.execute(statements.rows)
+    locked_seconds = monotonic() - began
+    cursor.execute(statements.counted)
+    return Written(cursor.fetchone()[0], overtaken, locked_seconds, below)
 
 
 def _compare(cursor: Any, counted: Counted) -> tuple[tuple[str, ...], int]:

@@ -2,13 +2,12 @@
 writes.
 """
 
-from time import monotonic
 from typing import Any, Final
 
-from django.db import connection, transaction
+from django.db import connection
 
 from apikeys.usage.batch.counted import Written
-from apikeys.usage.batch.sqlite import SQL
+from apikeys.usage.batch.sqlite import SQL, Statements, write_changes
 from apikeys.usage.units.changes import MAX_ROW, changes, unit_rows
 from apikeys.usage.units.counted import CountedUnits, counter_names
 from latchkey.timestamps import from_ns
@@ -52,23 +51,21 @@ ON CONFLICT (key_id, step, start, unit) DO UPDATE SET
 """
 
 
+_STATEMENTS: Final = Statements(
+    _OVERTAKEN,
+    _ADVANCE,
+    _BEGIN,
+    _TOTALS,
+    _ADD_ROWS,
+    counted="SELECT COUNT(*) FROM temp.unit_changes WHERE added_charged + added_returned > 0",
+)
+
+
 def write(counted: CountedUnits) -> Written:
     """Write the batch. Other writers wait for the second part only, and for none if nothing has changed."""
     with connection.cursor() as cursor:
         below, found = _compare(cursor, counted)
-        if not found:
-            return Written(below=below)
-        with transaction.atomic():
-            began = monotonic()
-            cursor.execute(_OVERTAKEN, [counted.source])
-            overtaken = cursor.rowcount
-            cursor.execute(_ADVANCE)
-            cursor.execute(_BEGIN, [counted.source])
-            cursor.execute(_TOTALS)
-            cursor.execute(_ADD_ROWS)
-        locked_seconds = monotonic() - began
-        cursor.execute("SELECT COUNT(*) FROM temp.unit_changes WHERE added_charged + added_returned > 0")
-        return Written(cursor.fetchone()[0], overtaken, locked_seconds, below)
+        return write_changes(cursor, counted.source, _STATEMENTS, below) if found else Written(below=below)
 
 
 def _compare(cursor: Any, counted: CountedUnits) -> tuple[tuple[str, ...], int]:
