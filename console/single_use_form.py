@@ -12,7 +12,6 @@ from console.models import SentForm
 from events.lock_timeout import set_lock_timeout
 
 LIFETIME: Final = timedelta(hours=12)
-_SIGNER: Final = TimestampSigner(salt="console.single_use_form")
 
 
 class AlreadySubmitted(Exception):
@@ -26,7 +25,7 @@ class SingleUseForm(forms.Form):
 
     def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)  # type: ignore[arg-type]
-        self.fields["once"].initial = _SIGNER.sign(secrets.token_urlsafe(16))
+        self.fields["once"].initial = _signer().sign(secrets.token_urlsafe(16))
 
 
 def mark_as_sent(token: str, now: datetime) -> None:
@@ -36,7 +35,7 @@ def mark_as_sent(token: str, now: datetime) -> None:
     form's effect, so that both happen or neither.
     """
     try:
-        value = _SIGNER.unsign(token, max_age=LIFETIME)
+        value = _signer().unsign(token, max_age=LIFETIME)
         # Race condition: of two concurrent submissions, the second waits here for the first to commit, and then
         # violates the primary key. The savepoint keeps the outer transaction usable after that error.
         with transaction.atomic():
@@ -46,3 +45,7 @@ def mark_as_sent(token: str, now: datetime) -> None:
         raise AlreadySubmitted from None
     # Older tokens no longer pass the signature's age check, so they needn't be remembered.
     SentForm.objects.filter(sent_at__lt=now - LIFETIME).delete()
+
+
+def _signer() -> TimestampSigner:
+    return TimestampSigner(salt="console.single_use_form")

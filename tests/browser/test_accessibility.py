@@ -17,6 +17,7 @@ from apikeys.config_service import ConfigService
 from events.origin import Origin
 from health.models import Incident
 from health.waivers import Waivers
+from tests.browser.signing_in import submit_sign_in
 from tests.console.limits.forms import create_owner, create_plan, policies
 
 pytestmark = [pytest.mark.needs("chromium"), pytest.mark.slow("drives a browser"), pytest.mark.storeless("pages")]
@@ -140,10 +141,7 @@ def test_no_fault(chromium: Browser, live_server: object) -> None:
     page = context.new_page()
     page.goto("/admin/login/")
     faults = faults_of(page)
-    page.get_by_label("Username").fill("ada")
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
-    page.wait_for_url("**/admin/")
+    submit_sign_in(page, "ada", PASSWORD)
     for path in PAGES:
         page.goto(path.format(**rows))
         faults += faults_of(page)

@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from apikeys.config_service import ConfigService
 from events.origin import Origin
+from tests.browser.signing_in import sign_in, sign_out, submit_sign_in
 from tests.console.limits.forms import create_owner, create_plan
 
 pytestmark = [pytest.mark.needs("chromium"), pytest.mark.slow("drives a browser"), pytest.mark.storeless("pages")]
@@ -45,11 +46,7 @@ def admin(page: Page) -> Page:
     create_owner()
     service.webhooks.add({"url": "https://hooks.example.com/x", "label": "pager"})
     User.objects.create_user("bob", is_staff=True).groups.add(Group.objects.get(name="viewer"))
-    page.goto("/admin/")
-    page.get_by_label("Username").fill("ada")
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
-    page.wait_for_url("**/admin/")
+    sign_in(page, "ada", PASSWORD)
     return page
 
 
@@ -119,13 +116,9 @@ def test_authenticator_app_setup_and_sign_in(admin: Page) -> None:
     admin.get_by_role("button", name="Turn on").click()
     expect(admin.locator(".recovery-codes code")).to_have_count(10)
     codes = admin.locator(".recovery-codes code").all_inner_texts()
-    admin.get_by_role("button", name="Log out").click()
+    sign_out(admin)
     visit(admin, "/admin/login/")
-    admin.get_by_label("Username").fill("ada")
-    admin.get_by_label("Password").fill(PASSWORD)
-    admin.get_by_label("Code").fill(codes[0])
-    admin.get_by_role("button", name="Sign in").click()
-    admin.wait_for_url("**/admin/")
+    submit_sign_in(admin, "ada", PASSWORD, codes[0])
 
 
 def invite(admin: Page, context: BrowserContext) -> str:
@@ -142,7 +135,7 @@ def invite(admin: Page, context: BrowserContext) -> str:
     admin.get_by_role("link", name="Done").click()
     expect(admin.get_by_text("has not chosen a password yet")).to_be_visible()
     assert link.fragment not in admin.content()
-    admin.get_by_role("button", name="Log out").click()
+    sign_out(admin)
     return f"{link.path}#{link.fragment}"
 
 
@@ -151,10 +144,7 @@ def set_password(page: Page) -> None:
     page.get_by_label("New password confirmation").fill(PASSWORD)
     page.get_by_role("button", name="Set my password").click()
     expect(page.get_by_text("Sign in as eve.")).to_be_visible()
-    page.get_by_label("Username").fill("eve")
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
-    page.wait_for_url("**/admin/")
+    submit_sign_in(page, "eve", PASSWORD)
 
 
 def test_invited_person_signs_in(admin: Page, context: BrowserContext) -> None:

@@ -13,6 +13,7 @@ from console.keys import bulk_all
 from events.models import Event
 from events.origin import Origin
 from latchkey.timestamps import rfc3339
+from tests.browser.signing_in import sign_in
 
 pytestmark = [pytest.mark.needs("chromium"), pytest.mark.slow("drives a browser"), pytest.mark.storeless("pages")]
 PASSWORD = "a long enough pass phrase"
@@ -82,11 +83,7 @@ def issued(live_server: object) -> IssuedKey:
 @pytest.fixture
 def tasks(page: Page, issued: IssuedKey) -> Tasks:
     User.objects.create_superuser("ada", password=PASSWORD)
-    page.goto("/admin/")
-    page.get_by_label("Username").fill("ada")
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
-    page.wait_for_url("**/admin/")
+    sign_in(page, "ada", PASSWORD)
     page.add_init_script(COUNT)
     page.reload()
     return Tasks(page)

@@ -6,6 +6,7 @@ from playwright.sync_api import Page, expect
 
 from apikeys.config_service import ConfigService
 from events.origin import Origin
+from tests.browser.signing_in import sign_in
 
 pytestmark = [pytest.mark.needs("chromium"), pytest.mark.slow("drives a browser"), pytest.mark.storeless("pages")]
 PASSWORD = "a long enough pass phrase"
@@ -16,11 +17,7 @@ def test_viewer_can_change_nothing(page: Page) -> None:
     viewer = User.objects.create_user("vi", password=PASSWORD, is_staff=True)
     viewer.groups.add(Group.objects.get(name="viewer"))
     key = ConfigService(Origin.of_command("test")).issue({"label": "billing"}).key
-    page.goto("/admin/")
-    page.get_by_label("Username").fill("vi")
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
-    page.wait_for_url("**/admin/")
+    sign_in(page, "vi", PASSWORD)
     for path in (
         "/admin/",
         "/admin/apikeys/apikey/",

@@ -20,7 +20,7 @@ GOOD = {"SECRET_KEY": "abcdefghijklmnopqrstuvwxyz" * 2, "SECRET_PEPPERS": "p1:" 
 def manage(tmp_path: Path, *arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
     names = ("PATH", "LANG", "HOME")
     inherited = {name: os.environ[name] for name in names if name in os.environ}
-    return commands.manage(arguments, {**inherited, "DATA_DIR": str(tmp_path / "data"), **environment}, once=True)
+    return commands.manage(arguments, {**inherited, "DATA_DIR": str(tmp_path / "data"), **environment})
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ def output(directory: Path, **changes: str) -> str:
         "DJANGO_SETTINGS_MODULE": "controlplane.settings",
         **changes,
     }
-    done = commands.manage(["check", "--deploy", "--fail-level", "WARNING"], environment, once=True)
+    done = commands.manage(["check", "--deploy", "--fail-level", "WARNING"], environment)
     return done.stdout + done.stderr
 
 

@@ -120,7 +120,7 @@ def test_start_replaces_leftover(server: UnixServer) -> None:
 def refused(server: UnixServer, path: str, **settings: str) -> str:
     """What a start on this path says in its only line."""
     environment = {**server.environment, **settings}
-    done = commands.run([MANAGE, "serve", "--bind", path], environment, once=True)
+    done = commands.run([MANAGE, "serve", "--bind", path], environment)
     assert done.returncode == 2
     [line] = done.stderr.splitlines()
     return re.sub(r"^CommandError: ", "", line)

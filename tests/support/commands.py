@@ -1,7 +1,5 @@
-"""Commands in processes of their own, which begin with what takes longest done.
-
-Each is a new process, forked from one that has loaded Latchkey with the same environment (see `loaded`), or else from one
-that has imported `tests.support.libraries` alone. Tests of the start itself run `python` instead.
+"""Commands in processes of their own, each forked from one that has loaded Latchkey already (see `preloaded`). Tests of
+the start itself run `python` instead.
 """
 
 import multiprocessing
@@ -15,67 +13,52 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from tests.support.loaded import LoadedProcesses, enter
-
 ROOT: Final = Path(__file__).parent.parent.parent
 MANAGE: Final = str(ROOT / "manage.py")
 _SECONDS: Final = 120.0
 
 _processes = multiprocessing.get_context("forkserver")
-_processes.set_forkserver_preload(["tests.support.libraries"])
+_processes.set_forkserver_preload(["tests.support.preloaded"])
 
 
 def manage(
-    arguments: Sequence[str], environment: Mapping[str, str], *, check: bool = False, once: bool = False
+    arguments: Sequence[str], environment: Mapping[str, str], *, check: bool = False
 ) -> "subprocess.CompletedProcess[str]":
     """Run one command of manage.py. With `check`, raise CalledProcessError if its exit status is not 0."""
-    return run([MANAGE, *arguments], environment, check=check, once=once)
+    return run([MANAGE, *arguments], environment, check=check)
 
 
 def run(
-    program: Sequence[str], environment: Mapping[str, str], *, check: bool = False, once: bool = False
+    program: Sequence[str], environment: Mapping[str, str], *, check: bool = False
 ) -> "subprocess.CompletedProcess[str]":
-    """Run a script, or `-m MODULE`, with arguments, and return its exit status and what it wrote. `once`: no other
-    command has this environment, or it cannot be loaded.
+    """Run a script, or `-m MODULE`, with arguments, and return its exit status and what it wrote.
 
     Raise TimeoutExpired after two minutes, and CalledProcessError as `subprocess.run` does.
     """
     with tempfile.TemporaryDirectory(prefix="command-") as place:
         out, err = Path(place) / "out", Path(place) / "err"
-        loaded = None if once else _loaded.of(environment)
-        try:
-            status = loaded.run(program, str(out), str(err), _SECONDS) if loaded else None
-            if status is None:
-                status = _run_alone(program, environment, str(out), str(err))
-        except TimeoutError:
-            raise subprocess.TimeoutExpired(program, _SECONDS) from None
+        process = _processes.Process(target=_take_place, args=(dict(environment), list(program), str(out), str(err)))
+        process.start()
+        process.join(_SECONDS)
+        status = process.exitcode
+        if status is None:
+            process.kill()
+            process.join()
+            raise subprocess.TimeoutExpired(program, _SECONDS)
+        process.close()
         done = subprocess.CompletedProcess(program, status, out.read_text(), err.read_text())
     if check:
         done.check_returncode()
     return done
 
 
-def _run_alone(program: Sequence[str], environment: Mapping[str, str], out: str, err: str) -> int:
-    """Run a program in a process that loads Latchkey itself. Raises TimeoutError."""
-    process = _processes.Process(target=_run_in, args=(dict(environment), list(program), out, err))
-    process.start()
-    process.join(_SECONDS)
-    status = process.exitcode
-    if status is None:
-        process.kill()
-        process.join()
-        raise TimeoutError
-    process.close()
-    return status
-
-
 class Begun:
-    """A program that runs on, in a process forked from one that has imported the libraries. It has what tests use of
-    `subprocess.Popen`.
-    """
+    """A program that runs on, in a session of its own. It has what tests use of `subprocess.Popen`."""
 
     def __init__(self, program: Sequence[str], environment: Mapping[str, str], log: Path) -> None:
-        self._process = _processes.Process(target=_begin, args=(dict(environment), list(program), str(log)))
+        self._process = _processes.Process(
+            target=_take_place, args=(dict(environment), list(program), str(log), str(log)), kwargs={"leads": True}
+        )
         self._process.start()
         assert self._process.pid is not None
         self.pid: Final = self._process.pid
@@ -105,29 +88,27 @@ class Begun:
         self.send_signal(signal.SIGKILL)
 
 
-def _begin(environment: dict[str, str], program: list[str], log: str) -> None:
-    enter(environment)
-    os.setsid()
-    _run(program, log, log)
+def _take_place(
+    environment: dict[str, str], program: Sequence[str], out: str, err: str, *, leads: bool = False
+) -> None:
+    """Take the place of `python PROGRAM` in a process that has just been forked. `leads`: in a new session."""
+    from tests.support import preloaded
 
-
-def _run_in(environment: dict[str, str], program: list[str], out: str, err: str) -> None:
-    enter(environment)
-    _run(program, out, err)
-
-
-def _run(program: Sequence[str], out: str, err: str) -> None:
-    """Take the place of `python PROGRAM` in a process that has just been forked."""
+    os.environ.clear()
+    os.environ.update(environment)
+    os.chdir(ROOT)
+    sys.path.insert(0, str(ROOT))
+    if leads:
+        os.setsid()
     for number, path, mode in ((0, os.devnull, os.O_RDONLY), (1, out, os.O_WRONLY), (2, err, os.O_WRONLY)):
         descriptor = os.open(path, mode | os.O_CREAT | os.O_APPEND, 0o600)
         os.dup2(descriptor, number)
         os.close(descriptor)
+    if not preloaded.fits():
+        os.execv(sys.executable, [sys.executable, *program])
     if program[0] == "-m":
         sys.argv = list(program[1:])
         runpy.run_module(program[1], run_name="__main__", alter_sys=True)
     else:
         sys.argv = list(program)
         runpy.run_path(program[0], run_name="__main__")
-
-
-_loaded: Final = LoadedProcesses(_processes, _run)

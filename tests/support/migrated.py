@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tests.support.commands import manage
 from tests.support.postgresql import drop_database, new_database
+from tests.support.server_secrets import SERVER_SECRETS
 
 
 @cache
@@ -37,7 +38,6 @@ def _migrate(data_dir: str, database_url: str) -> None:
         "PATH": os.environ["PATH"],
         "DATA_DIR": data_dir,
         "DATABASE_URL": database_url,
-        "SECRET_KEY": os.environ["SECRET_KEY"],
-        "SECRET_PEPPERS": os.environ["SECRET_PEPPERS"],
+        **SERVER_SECRETS,
     }
-    manage(["migrate", "--verbosity", "0"], environment, check=True, once=True)
+    manage(["migrate", "--verbosity", "0"], environment, check=True)

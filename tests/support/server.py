@@ -23,6 +23,7 @@ from tests.support import commands
 from tests.support.commands import MANAGE, Begun
 from tests.support.migrated import migrated_file
 from tests.support.ports import free_port
+from tests.support.server_secrets import SERVER_SECRETS
 from tests.support.stores import SERVER_STORES
 from tests.support.waiting import wait_until
 
@@ -60,8 +61,7 @@ class RunningServer:
         return {
             **kept,
             "DATA_DIR": str(self.data_dir),
-            "SECRET_KEY": "a-key-for-a-test-server-" + "0123456789abcdef" * 2,
-            "SECRET_PEPPERS": "p1:" + "ab" * 32,
+            **SERVER_SECRETS,
             "PORT": str(self.port),
             **self.stores(),
             **self.settings,
