@@ -148,7 +148,8 @@ def verify(server: Stub, credential: str = "x", **options: object) -> Any:
 
 def test_client_returns_the_verdict() -> None:
     limit = {"limit": 5, "per_seconds": 60, "remaining": 4, "next_token_seconds": 12, "reset_seconds": 12}
-    verdict = {**VERDICT, "owner": "shop", "rate_limit": limit}
+    plan = [{**limit, "name": "tpm", "unit": "tokens", "mode": "observe", "remaining": None}]
+    verdict = {**VERDICT, "owner": "shop", "rate_limit": limit, "limits": plan}
     with stub(lambda _: json_response(verdict)) as server:
         found = verify(server, CALLER.reveal())
     assert (found["valid"], found["code"], found["keyId"], found["owner"]) == (True, "VALID", KEY_ID, "shop")
@@ -160,6 +161,8 @@ def test_client_returns_the_verdict() -> None:
         "nextTokenSeconds": 12,
         "resetSeconds": 12,
     }
+    of_plan = {"name": "tpm", "unit": "tokens", "mode": "observe", "remaining": None}
+    assert (found["limits"], found["violatedPolicies"]) == ([{**found["rateLimit"], **of_plan}], [])
     (sent,) = server.requests
     assert (sent.method, sent.target, sent.fields["x-api-key"]) == ("POST", "/v1/verify", OWN.reveal())
     assert json.loads(sent.body) == {"credential": CALLER.reveal(), "scopes": [], "cost": 1}
