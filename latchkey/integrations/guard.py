@@ -41,8 +41,7 @@ class Guard:
         if isinstance(begun, (Allowed, Denied)):
             return begun
         try:
-            client = self._client().with_request_id(request.request_id)
-            found = client.verify(begun, scopes=scopes, cost=cost, costs=costs)
+            found = self._client().verify(begun, scopes=scopes, cost=cost, costs=costs, request_id=request.request_id)
         except ClientError as error:
             failure = error
         else:
@@ -107,8 +106,9 @@ class AsyncGuard:
         if isinstance(begun, (Allowed, Denied)):
             return begun
         try:
-            client = self._client().with_request_id(request.request_id)
-            found = await client.verify(begun, scopes=scopes, cost=cost, costs=costs)
+            found = await self._client().verify(
+                begun, scopes=scopes, cost=cost, costs=costs, request_id=request.request_id
+            )
         except ClientError as error:
             failure = error
         else:
