@@ -9,19 +9,19 @@ from typing import Final, NamedTuple
 
 import structlog
 from django.utils import timezone
+from structlog.contextvars import bind_contextvars
 
 from apikeys.authenticator import Authenticator, default_authenticator
 from apikeys.callers.recorder import CALLERS
 from gateway.calls import Call, GatewayResponse, error_response
 from gateway.check import response_to
 from gateway.check_parameters import CheckParameters, parse_check_parameters
-from gateway.native import metrics
+from gateway.native import endpoint, metrics
 from gateway.native.allow_responses import response_head
 from gateway.native.callers import caller_of_scope
 from gateway.native.check_head import credential_and_request_id
 from gateway.native.endpoint import (
     MAX_LOOP_BYTES,
-    THREADS,
     VERIFY,
     is_logged,
     is_plain_verification,
@@ -127,8 +127,10 @@ def _decide(pending: _Verification, authenticator: LoopAuthenticator) -> None:
 
 
 async def _decide_on_thread(pending: _Verification, work: Callable[[Authenticator], GatewayResponse]) -> None:
+    # What is logged meanwhile belongs to this request: the task has a context of its own.
+    bind_contextvars(request_id=pending.call.request_id, **trace_of(pending.reply.scope))
     try:
-        response = await THREADS.run(partial(work, default_authenticator()))
+        response = await endpoint.THREADS.run(partial(work, default_authenticator()))
     except Exception as error:  # noqa: BLE001 - it becomes a response
         response = _failed(pending, error)
     _send(pending, response)

@@ -8,7 +8,7 @@ import pytest
 from prometheus_client import REGISTRY
 
 from apikeys.config_service import ConfigService, IssuedKey
-from gateway.native import verify_fast_path
+from gateway.native import endpoint, verify_fast_path
 from httpserver.response_metrics import VERIFY_RESPONSES
 from tests.gateway.endpoints import Answered, FakeReply, accepted_by_fast_path, by_fast_path, natively, scope_of
 
@@ -84,7 +84,7 @@ def test_a_thread_that_never_responds_is_a_503(
         async def run(self, _work: object) -> object:
             raise TimeoutError
 
-    monkeypatch.setattr(verify_fast_path, "THREADS", Stuck())
+    monkeypatch.setattr(endpoint, "THREADS", Stuck())
     # The event loop notices the change as it takes the token, when the service has already paid.
     service.update(key.key.key_id, {"owner": "bo"})
     answer = by_fast_path("POST", "/v1/verify", "", fields, body_about(key))
