@@ -50,6 +50,7 @@ def worker(request: HttpRequest) -> HttpResponse:
 
 urlpatterns = [
     path("check", Empty.as_view(permission_classes=[HasAPIKey], throttle_classes=[HighThrottle])),
+    path("key", Empty.as_view(permission_classes=[HasAPIKey])),
     path("local", Empty.as_view(throttle_classes=[KeyThrottle])),
     path("redis", Empty.as_view(throttle_classes=[RedisThrottle])),
     path("worker", worker),

@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import cycle
+from statistics import quantiles
 from typing import Final
 
 from benchmarks.measurement import CouldNotMeasure
@@ -20,10 +22,17 @@ _POLL_SECONDS: Final = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """The number of responses by status, and the seconds from the first request to the last response."""
+    """The number of responses by status, the seconds from the first request to the last response, and those that each
+    response took.
+    """
 
     statuses: Counter[int]
     seconds: float
+    latencies: Sequence[float] = ()
+
+    def percentile(self, percent: int) -> float:
+        """Return the milliseconds within which that percentage of the responses arrived."""
+        return quantiles(self.latencies, n=100, method="inclusive")[percent - 1] * 1000
 
 
 class Load:
@@ -35,13 +44,18 @@ class Load:
         for connection in connections:
             self._selector.register(connection, selectors.EVENT_READ, data=connection)
 
-    def send(self, request: bytes, count: int) -> Tally:
-        """Send `count` requests over all connections, each on the first that has its response."""
+    def send(self, request: bytes | Sequence[bytes], count: int) -> Tally:
+        """Send `count` requests, those of a sequence in turn, over all connections, each on the first that has its
+        response.
+        """
         started = time.perf_counter()
-        statuses = Counter(response.status for response in self._exchange(request, count))
-        return Tally(statuses, time.perf_counter() - started)
+        statuses, latencies = Counter[int](), []
+        for response, seconds in self._exchange(request, count):
+            statuses[response.status] += 1
+            latencies.append(seconds)
+        return Tally(statuses, time.perf_counter() - started, latencies)
 
-    def send_all(self, request: bytes, count: int, *, status: int) -> Tally:
+    def send_all(self, request: bytes | Sequence[bytes], count: int, *, status: int) -> Tally:
         """As `send`. Raises CouldNotMeasure if a response has another status."""
         tally = self.send(request, count)
         if tally.statuses[status] != count:
@@ -50,12 +64,15 @@ class Load:
 
     def workers(self) -> list[int]:
         """Return the ids of the processes that serve the connections."""
-        return sorted({int(response.body) for response in self._exchange(_WORKER, len(self.connections))})
+        return sorted({int(response.body) for response, _ in self._exchange(_WORKER, len(self.connections))})
 
-    def _exchange(self, request: bytes, count: int) -> Iterator[Response]:
-        first = self.connections[:count]
+    def _exchange(self, request: bytes | Sequence[bytes], count: int) -> Iterator[tuple[Response, float]]:
+        """Yield each response, and the seconds after which it had arrived."""
+        following = cycle([request] if isinstance(request, bytes) else request)
+        first, sent_at = self.connections[:count], dict.fromkeys(self.connections, 0.0)
         for connection in first:
-            connection.sendall(request)
+            sent_at[connection] = time.perf_counter()
+            connection.sendall(next(following))
         unsent, pending = count - len(first), count
         parts = dict.fromkeys(self.connections, b"")
         while pending:
@@ -66,10 +83,12 @@ class Load:
                     continue
                 parts[connection] = b""
                 pending -= 1
+                began, now = sent_at[connection], time.perf_counter()
                 if unsent:
-                    connection.sendall(request)
+                    sent_at[connection] = now
+                    connection.sendall(next(following))
                     unsent -= 1
-                yield response
+                yield response, now - began
 
     def _readable(self) -> list[socket.socket]:
         ready = self._selector.select(TIMEOUT_SECONDS)

@@ -14,11 +14,12 @@ from controlplane.wsgi import application as wsgi
 # isort: split
 
 from api.event_stream.endpoint import event_stream, is_stream_request
-from gateway.native.endpoint import CHECK, call_of, check_endpoint, is_cold, verify_endpoint, verify_request
+from gateway.native.endpoint import CHECK, VERIFY, call_of, check_endpoint, is_cold, verify_endpoint, verify_request
 from gateway.native.fast_path import CHECK_FAST_PATH
 from gateway.native.health import health_probe, is_health_probe
 from gateway.native.password_queue import PasswordQueue, may_hash_password
 from gateway.native.request import EndpointRequest
+from gateway.native.verify_fast_path import VERIFY_FAST_PATH
 from gateway.native.write_queue import WriteQueue, is_write
 from httpserver.asgi_types import ASGIApplication, Receive, Scope, Send
 from httpserver.body import BodyTooLarge, BodyTooSlow, bounded_body
@@ -36,7 +37,7 @@ THREADS: Final = 2
 # A proxy terminates TLS, so this connection doesn't reveal the client's scheme. PUBLIC_URL defines it.
 _SCHEME: Final = urlsplit(settings.PUBLIC_URL).scheme
 
-FAST_PATHS[CHECK] = CHECK_FAST_PATH
+FAST_PATHS.update({CHECK: CHECK_FAST_PATH, VERIFY: VERIFY_FAST_PATH})
 
 log = structlog.get_logger(__name__)
 

@@ -1,4 +1,4 @@
-"""LOG_CHECKS setting: which allowed checks are logged. Denied checks are always logged."""
+"""LOG_CHECKS setting: which allowed checks and valid verifications are logged. Others are always logged."""
 
 from collections.abc import Container, Sequence
 from typing import Final

@@ -54,7 +54,9 @@ class VerifyResult:
     @property
     def logged(self) -> dict[str, str]:
         """Return the log fields. Only with INVALID is it unknown whether the secret belonged to the key."""
-        return {"verdict": self.code.value, **({"checked_key_id": self.key_id} if self.key_id else {})}
+        # An imported token doesn't name its key, the record does.
+        checked = self.verified.record.auth.key_id if self.verified else self.key_id
+        return {"verdict": self.code.value, **({"checked_key_id": checked} if checked else {})}
 
     def as_json(self) -> dict[str, object]:
         """Return the response body of /v1/verify."""

@@ -34,6 +34,10 @@ class Reply(Protocol):
         """Return the request's ASGI scope, as the application receives it."""
 
     @property
+    def body(self) -> bytes:
+        """Return the request's body."""
+
+    @property
     def date(self) -> bytes:
         """Return the value of the Date field for a response that is created now."""
 
@@ -48,7 +52,10 @@ class Reply(Protocol):
 
 
 class FastPathEndpoint(NamedTuple):
-    """An endpoint's two fast-path functions, for requests without a body. Neither function may block or await.
+    """An endpoint's two fast-path functions. Neither function may block or await.
+
+    The requests are those without a body, or, with `max_body_bytes`, those with a body of up to this size that arrives
+    together with the head.
 
     `parse` reads a head and returns what it asks for, or None if the application must handle it. The result
     depends on the head alone, so it is reused for identical bytes. `accept` receives that result with every request,
@@ -57,6 +64,7 @@ class FastPathEndpoint(NamedTuple):
 
     parse: Callable[[Head], Any]
     accept: Callable[[Any, Reply], bool]
+    max_body_bytes: int = 0
 
 
 # Fast-path endpoints by path, filled in by `controlplane.asgi`: this module can't import them, because they import it.

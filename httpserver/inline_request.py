@@ -41,13 +41,22 @@ class InlineConnection(Protocol):
 
 
 class InlineRequest:
-    """A request without a body until it is answered.
+    """A request for a fast-path endpoint until it is answered.
 
     It implements `Reply`, and those attributes of uvicorn's `RequestResponseCycle` that uvicorn and the protocol
     use.
     """
 
-    __slots__ = ("_connection", "_scope", "disconnected", "keep_alive", "more_body", "parsed", "response_complete")
+    __slots__ = (
+        "_connection",
+        "_scope",
+        "body",
+        "disconnected",
+        "keep_alive",
+        "more_body",
+        "parsed",
+        "response_complete",
+    )
     response_started = False
     message_event = _UNUSED_EVENT
 
@@ -56,6 +65,7 @@ class InlineRequest:
         self._scope: Scope | None = None
         self.parsed = parsed
         self.keep_alive = keep_alive
+        self.body = b""
         self.disconnected = self.response_complete = self.more_body = False
 
     @property

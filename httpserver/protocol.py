@@ -12,7 +12,7 @@ from httpserver.request_target import check_hosts, origin_form
 
 MAX_HEADER_BYTES: Final = 32_768
 MAX_PIPELINE: Final = 16
-_BODY_FIELDS: Final = frozenset((b"content-length", b"transfer-encoding", b"expect"))
+BODY_FIELDS: Final = frozenset((b"content-length", b"transfer-encoding", b"expect"))
 
 
 class BoundedProtocol(Connection):
@@ -88,7 +88,7 @@ class BoundedProtocol(Connection):
                 # The parser leaves whitespace after a value.
                 value = value.strip(b" \t")
                 self._hosts.append(value)
-            elif name in _BODY_FIELDS and (name != b"content-length" or value != b"0"):
+            elif name in BODY_FIELDS and (name != b"content-length" or value != b"0"):
                 self._has_body = True
                 self.expect_100_continue |= name == b"expect" and value.lower() == b"100-continue"
             self.headers.append((name, value))

@@ -15,11 +15,12 @@ from latchkey.buffered_metrics import BufferedHistogram
 FLUSH_SECONDS: Final = 0.1
 BUCKETS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 CHECK_PATH: Final = "/v1/check"
+VERIFY_PATH: Final = "/v1/verify"
 SIGN_IN_PATH: Final = "/admin/login/"
 OTHER_ROUTE: Final = "other"
 
 # Only these paths are labels: one label per path would let clients create an unlimited number of series.
-_ROUTES: Final = frozenset((CHECK_PATH, "/v1/verify", "/health", SIGN_IN_PATH))
+_ROUTES: Final = frozenset((CHECK_PATH, VERIFY_PATH, "/health", SIGN_IN_PATH))
 _EXPECTED: Final = (200, 204, 401, 403, 429, 500, 503)
 
 RESPONSES: Final = Counter(metric_names.HTTP_RESPONSES, "HTTP responses, by route and status.", ["route", "status"])
@@ -70,11 +71,12 @@ class BufferedResponses:
     """Buffered metrics of a hot route, on which counting a response would cost more than deciding the request.
 
     They are written at most every FLUSH_SECONDS. If a worker is killed, that much is lost. A response counts as
-    204 unless `record_status` was called. Not thread-safe: use it on the event loop's thread only.
+    `usual` unless `record_status` was called. Not thread-safe: use it on the event loop's thread only.
     """
 
-    def __init__(self, route: str, call_later: Callable[[float, Callable[[], None]], object]) -> None:
+    def __init__(self, route: str, call_later: Callable[[float, Callable[[], None]], object], usual: int = 204) -> None:
         self._route = route
+        self._usual = usual
         self._schedule = call_later
         self._seconds = BufferedHistogram(SECONDS.labels(route), BUCKETS)
         self._responses = 0
@@ -83,7 +85,7 @@ class BufferedResponses:
         self._flush_is_due = False
 
     def record_status(self, status: int) -> None:
-        """Record that one response of the next batch has this status instead of 204."""
+        """Record that one response of the next batch has this status instead of the usual one."""
         self._others[status] = self._others.get(status, 0) + 1
 
     def record_batch(self, batch: Sequence[TimedRequest], now: float) -> None:
@@ -104,7 +106,7 @@ class BufferedResponses:
         others, self._others = self._others, {}
         passed, self._responses = self._responses - sum(others.values()), 0
         # A negative increment raises an exception, and all buffered values would be lost.
-        for status, count in {204: max(passed, 0), **others}.items():
+        for status, count in {self._usual: max(passed, 0), **others}.items():
             RESPONSES.labels(self._route, status).inc(count)
         self._seconds.flush()
 
@@ -115,3 +117,4 @@ def _call_later(seconds: float, flush: Callable[[], None]) -> object:
 
 
 CHECK_RESPONSES: Final = BufferedResponses(CHECK_PATH, _call_later)
+VERIFY_RESPONSES: Final = BufferedResponses(VERIFY_PATH, _call_later, usual=200)

@@ -14,6 +14,8 @@ from typing import Final
 from latchkey.problems import ProblemError
 
 ALPHABET: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+# Two digits at a time are half of the work, and each request has a checksum.
+_PAIRS: Final = [one + other for one in ALPHABET for other in ALPHABET]
 KEY_ID_ALPHABET: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
 KEY_ID_PATTERN: Final = re.compile(r"lk_[0-9a-z]{12}")
 SECRET_PREFIX: Final = "lks_"  # noqa: S105 - the public prefix of every secret
@@ -103,11 +105,12 @@ class ImportedToken(Credential):
 
 def base62(number: int, length: int) -> str:
     """Return `number` as `length` base62 characters, most significant first."""
-    digits = []
-    for _ in range(length):
-        number, digit = divmod(number, 62)
-        digits.append(ALPHABET[digit])
-    return "".join(reversed(digits))
+    text = ""
+    for _ in range(0, length, 2):
+        number, pair = divmod(number, 62 * 62)
+        text = _PAIRS[pair] + text
+    # An odd length has one digit too many.
+    return text[-length:]
 
 
 def checksum(random_part: str) -> str:

@@ -60,9 +60,9 @@ func (g *Guard) admit(r *http.Request, needs Needs) (*visit, *denial) {
 	} else {
 		found.request = newIncoming(r)
 	}
-	owed := Needs{Scopes: needs.Scopes, Costs: needs.owed(found.paid)}
-	result := g.check(r, found, owed)
-	found.end(result, owed)
+	next := found.next(needs)
+	result := g.check(r, found, next)
+	found.end(result, next)
 	return found, result.denied
 }
 
@@ -85,5 +85,5 @@ func (g *Guard) check(r *http.Request, known *visit, needs Needs) outcome {
 	if err != nil {
 		return g.policy.withoutVerdict(ctx, requestID, err)
 	}
-	return g.policy.decide(ctx, requestID, verification, needs.Scopes, known.paid)
+	return g.policy.decide(ctx, requestID, verification, needs.Scopes, known.whole(needs))
 }

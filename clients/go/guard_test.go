@@ -59,19 +59,28 @@ func TestATokenForALaterVerificationIsPartOfTheCost(t *testing.T) {
 	want(t, "calls", len(*bodies), 2)
 }
 
-func TestADenialWaitsForWhatWasPaidInEachUnit(t *testing.T) {
-	quota := strings.Replace(planLimit, `"per_seconds": 60`, `"per_seconds": null`, 1)
+func TestADenialWaitsForRoomInEachUnit(t *testing.T) {
+	observed := strings.Replace(planLimit, "enforce", "observe", 1)
 	broken := strings.Replace(planLimit, `"limit": 1000`, `"limit": 0`, 1)
-	paid := map[string]int64{unitRequests: 1, "tokens": 901}
-	for limits, refill := range map[string]int64{"": 12, planLimit: 55, quota: 12, broken: 12} {
+	whole := map[string]int64{unitRequests: 1, "tokens": 901}
+	for limits, wait := range map[string]int64{"": 10, planLimit: 31, observed: 10, broken: 36} {
 		found, err := readVerification([]byte(verdict+`, "limits": [`+limits+`]}`), "")
 		if err != nil {
 			t.Fatal(err)
 		}
-		seconds := int64(30)
+		seconds := int64(10)
 		found.RetryAfterSeconds = &seconds
-		want(t, "wait with "+limits, *found.wait(paid), 30+refill)
+		want(t, "wait with "+limits, *found.wait(whole), wait)
 	}
+}
+
+func TestAUnitThatWasPaidBeforeIsNamed(t *testing.T) {
+	url, bodies := serving(t, 200, verdict+"}")
+	guard := guardOf(t, Options{URL: url})
+	inner := guard.RequireKey(Needs{Cost: 2})(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	visited(guard.RequireKey(Needs{Costs: map[string]int64{"tokens": 5}})(inner), caller)
+	_, costs, _ := strings.Cut((*bodies)[1], `"costs":`)
+	want(t, "costs", costs, `{"tokens":0},"cost":1}`)
 }
 
 func TestACostAboveTheBucketIsWrittenForPeople(t *testing.T) {

@@ -28,9 +28,9 @@ func allow(principal *Principal, scopes []string, fields []headerField) outcome 
 // policy decides about requests. It waits for nothing.
 type policy struct{ policySettings }
 
-// decide returns the outcome of a verification. paid is what the request has paid before, by unit.
+// decide returns the outcome of a verification. whole is what the request costs, by unit, with what it has paid before.
 func (p *policy) decide(
-	ctx context.Context, requestID string, found *Verification, scopes []string, paid map[string]int64,
+	ctx context.Context, requestID string, found *Verification, scopes []string, whole map[string]int64,
 ) outcome {
 	fields := rateLimitFields(found)
 	principal := principalOf(found)
@@ -47,7 +47,7 @@ func (p *policy) decide(
 		}
 		return outcome{denied: denyScope(missing), fields: fields}
 	case quotaExceeded:
-		return outcome{denied: denyLimit(found.wait(paid), found.ViolatedPolicies), fields: fields}
+		return outcome{denied: denyLimit(found.wait(whole), found.ViolatedPolicies), fields: fields}
 	default:
 		return outcome{denied: &denial{slug: slug, detail: keyDenials[slug]}, fields: fields}
 	}

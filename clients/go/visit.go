@@ -1,9 +1,6 @@
 package latchkey
 
-import (
-	"maps"
-	"net/http"
-)
+import "net/http"
 
 // visit is a request on its way through the app: who sent it, what it has paid so far, and the fields of its response.
 type visit struct {
@@ -30,16 +27,40 @@ func (v *visit) begin(needs Needs) *outcome {
 	return nil
 }
 
+// next returns the needs to verify: what the key has not paid yet.
+func (v *visit) next(needs Needs) Needs {
+	owed := needs.owed(v.paid)
+	for unit := range v.paid {
+		// A cost of 0 shows what is left in a unit that was paid before.
+		if unit != unitRequests {
+			owed[unit] += 0
+		}
+	}
+	return Needs{Scopes: needs.Scopes, Costs: owed}
+}
+
+// whole returns what the request costs with these needs and what it has paid before, or nil if that is nothing.
+func (v *visit) whole(needs Needs) map[string]int64 {
+	if v.paid == nil {
+		return nil
+	}
+	return v.with(needs)
+}
+
 // end remembers the outcome of a verification, for which the key has paid the costs of needs.
 func (v *visit) end(result outcome, needs Needs) {
 	v.principal, v.fields = result.principal, result.fields
-	requests, others := needs.cost()
-	paid := maps.Clone(others)
+	v.paid = v.with(needs)
+}
+
+// with returns what the request has paid once it has paid these needs too.
+func (v *visit) with(needs Needs) map[string]int64 {
+	requests, paid := needs.cost()
 	paid[unitRequests] = requests
 	for unit, cost := range v.paid {
 		paid[unit] += cost
 	}
-	v.paid = paid
+	return paid
 }
 
 // writeFields sets the fields of every response: the request ID, and what is left of the key's limits.

@@ -2,10 +2,12 @@
 
 import re
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Final
 
 from apikeys.cache.records import KeyRecord
 from apikeys.callers.countdown import Countdown
+from gateway.calls import GatewayResponse
 from gateway.check_parameters import CheckParameters
 from latchkey import headers
 from latchkey.headers import NO_STORE
@@ -78,6 +80,13 @@ def _allows(precomputed: Precomputed, scopes: tuple[str, ...]) -> bool:
             precomputed.allows.clear()
         allowed = precomputed.allows[scopes] = all(map(precomputed.record.auth.allows, scopes))
     return allowed
+
+
+def response_head(response: GatewayResponse, date: bytes) -> bytes:
+    """Return the status line and the header of `response`. Raise ValueError if a value contains a control character."""
+    status = HTTPStatus(response.status)
+    fields = [("Date", date.decode()), *response.fields, ("Content-Length", str(len(response.body)))]
+    return f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() + header_lines(fields) + b"\r\n"
 
 
 def header_lines(fields: list[tuple[str, str]]) -> bytes:

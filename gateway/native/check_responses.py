@@ -1,7 +1,6 @@
 """Responses to the checks of a batch on the fast path: each is sent, logged and counted."""
 
 from collections.abc import Sequence
-from http import HTTPStatus
 from time import perf_counter
 from typing import Final, TypeGuard
 
@@ -13,7 +12,7 @@ from apikeys.charging import ChargeResult
 from gateway.calls import Call, GatewayResponse, error_response
 from gateway.check import above_limit, response_to
 from gateway.native import endpoint, metrics
-from gateway.native.allow_responses import allow_response, header_lines, precomputed_of
+from gateway.native.allow_responses import allow_response, precomputed_of, response_head
 from gateway.native.callers import caller_of_scope
 from gateway.native.endpoint import log_access, problem_of, trace_of, unavailable
 from gateway.native.pending_check import OutdatedCheck, PendingCheck, call_of_reply
@@ -147,8 +146,6 @@ def _error_response(pending: PendingCheck, error: ProblemError) -> bytes:
 def _logged_response(pending: PendingCheck, response: GatewayResponse, call: Call) -> bytes:
     """Return the complete response as bytes, and log the request."""
     scope = pending.reply.scope
-    status = HTTPStatus(response.status)
-    fields = [("Date", pending.reply.date.decode()), *response.fields, ("Content-Length", str(len(response.body)))]
-    head = f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() + header_lines(fields) + b"\r\n"
+    head = response_head(response, pending.reply.date)
     log_access(scope, response, call.address, pending.started, request_id=call.request_id, **trace_of(scope))
     return head if scope["method"] == "HEAD" else head + response.body

@@ -25,9 +25,10 @@ from gateway.native.lookups import TIMEOUT_SECONDS
 from gateway.native.loop_authenticator import decide
 from gateway.native.request import EndpointRequest
 from gateway.native.verify import CALLER_QUERY, verify_response
+from gateway.verify import Code
 from httpserver.accept_header import accepts
 from httpserver.access_log import log_request
-from httpserver.asgi_types import Receive, Scope, Send
+from httpserver.asgi_types import Fields, Receive, Scope, Send
 from httpserver.body import BodyCutOff, BodyTooLarge, BodyTooSlow, bounded_body
 from latchkey.credentials import CredentialError
 from latchkey.problem_catalogue import CATALOGUE
@@ -36,6 +37,7 @@ from latchkey.trace_context import parse_traceparent
 
 CHECK: Final = "/v1/check"
 VERIFY: Final = "/v1/verify"
+_CHECKED: Final = (CHECK, VERIFY)
 
 # Read once. With the default setting, an allowed check costs no more than a lookup in an empty set.
 LOGGED: Container[str] = settings.LOG_CHECKS
@@ -45,6 +47,8 @@ MAX_LOOP_BYTES: Final = 4096
 
 _JSON: Final = "application/json"
 _ANYTHING: Final = "*/*"
+_JSON_BYTES: Final = _JSON.encode()
+_PLAINLY_ACCEPTED: Final = (_JSON_BYTES, _ANYTHING.encode(), b"")
 
 log = structlog.get_logger(__name__)
 
@@ -75,6 +79,24 @@ def verify_request(scope: Scope) -> EndpointRequest | None:
     request = EndpointRequest.of(scope)
     content_type = request.fields.get(b"content-type", "").partition(";")[0].strip().lower()
     return request if content_type == _JSON and accepts_json(request) else None
+
+
+def is_plain_verification(fields: Fields) -> bool:
+    """Return whether a request with these fields sends JSON and accepts it, in the form in which clients say so."""
+    sends_json, accepted = False, b""
+    for name, value in fields:
+        if name == b"content-type":
+            if sends_json or value != _JSON_BYTES:
+                return False
+            sends_json = True
+        elif name == b"accept":
+            if accepted:
+                return False
+            accepted = value
+        elif b"_" in name:
+            # The application drops such a field.
+            return False
+    return sends_json and accepted in _PLAINLY_ACCEPTED
 
 
 def accepts_json(request: EndpointRequest) -> bool:
@@ -179,9 +201,19 @@ def trace_of(scope: Scope) -> dict[str, str]:
     return {"trace_id": trace.trace_id} if trace else {}
 
 
+def is_logged(path: str, response: GatewayResponse) -> bool:
+    """Return whether the request leaves a line: an allowed check or a valid verification only if LOG_CHECKS includes
+    one of its keys.
+    """
+    logged = response.logged
+    if response.status >= 300 or path not in _CHECKED or logged.get("verdict", Code.VALID) != Code.VALID:
+        return True
+    return logged.get("key_id") in LOGGED or logged.get("checked_key_id") in LOGGED
+
+
 def log_access(scope: Scope, response: GatewayResponse, address: str, started: float, **more: str) -> None:
-    """Log the request. An allowed check is logged only if LOG_CHECKS includes its key."""
-    if scope["path"] == CHECK and response.status < 300 and response.logged.get("key_id") not in LOGGED:
+    """Log the request, if it is to be logged."""
+    if not is_logged(scope["path"], response):
         return
     more |= response.logged
     log_request(

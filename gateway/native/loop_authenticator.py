@@ -29,6 +29,11 @@ class LoopAuthenticator:
     def __init__(self, authenticator: Authenticator) -> None:
         self._authenticator: Final = authenticator
 
+    @property
+    def waits_for_store(self) -> bool:
+        """Return whether a charge would wait for a network, so that `charge` must not be called."""
+        return self._authenticator.store_is_remote
+
     def authenticate_and_charge(self, credential: Credential, _address: str, costs: Costs) -> tuple[Verified, Decision]:
         """Authenticate the credential with a cached record, and take `costs`."""
         return self.charge(self.reauthenticate(credential, refresh=False), None, costs)

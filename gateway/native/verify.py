@@ -15,6 +15,7 @@ from latchkey.problems import ProblemError
 from latchkey.strict_json import MalformedJSON, loads
 
 # The calling service needs this scope, and pays the default cost of one token.
+CALLER_SCOPE: Final = "verify"
 CALLER_QUERY: Final = b"scope=verify"
 _JSON: Final = json.JSONEncoder(separators=(",", ":"))
 _ABOUT_THE_LIMIT: Final = ("ratelimit", "x-ratelimit-")

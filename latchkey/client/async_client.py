@@ -88,9 +88,10 @@ class AsyncClient(BaseClient[AsyncTransport]):
         scopes: Sequence[str] = (),
         cost: int = 1,
         costs: Mapping[str, int] | None = None,
+        request_id: str | None = None,
     ) -> Verification:
         """Return what `Client.verify` returns. Raises the same errors."""
-        sent = verify_options(credential, scopes, cost, costs)
+        sent = verify_options(credential, scopes, cost, costs, request_id)
         return Verification.of_result(await self._transport.receive("POST", VERIFY_PATH, **sent))
 
     def reserve(

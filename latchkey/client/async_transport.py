@@ -22,7 +22,7 @@ class AsyncTransport(Caller):
     async def receive(self, method: str, path: str, **sent: Unpack[CallOptions]) -> CallResult:
         """Return what `call` returns, with its request ID and ETag. Raises ClientError."""
         deadline = Deadline(self.timeout_seconds)
-        with self.recorded(method, path, 1, self.call_identity()) as record:
+        with self.recorded(method, path, 1, self.call_identity(sent.get("request_id"))) as record:
             request = self.request(self.http.server, method, path, record, sent)
             response = await self.http.send(request, deadline, exchange.MAX_RESPONSE_BYTES)
             record.status = response.status

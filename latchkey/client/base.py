@@ -28,9 +28,8 @@ class BaseClient(Generic[_Transport]):
         Raises ValueError for an ID that the server would replace. A valid one has 1 to 128 characters of `A-Z a-z
         0-9 . _ -` and holds no secret.
         """
-        if not is_request_id(request_id):
-            raise ValueError("a request ID must be 1 to 128 letters, digits, '.', '_' or '-', without a secret")
-        return self._with(request_id=request_id, trace=trace_of_request(request_id))
+        checked = _checked_request_id(request_id)
+        return self._with(request_id=checked, trace=trace_of_request(checked))
 
     def with_credential(self, credential: Credential) -> Self:
         """Return the same client with another key, for example after a rotation of its own key."""
@@ -55,10 +54,23 @@ def own_credential(api_key: str | Credential | None) -> Credential | None:
 
 
 def verify_options(
-    credential: Credential, scopes: Sequence[str], cost: int, costs: Mapping[str, int] | None
+    credential: Credential,
+    scopes: Sequence[str],
+    cost: int,
+    costs: Mapping[str, int] | None,
+    request_id: str | None = None,
 ) -> CallOptions:
-    """Return what a verification sends. Raises ValueError if `cost` and `costs` both name the cost in requests."""
-    return {"json": {"credential": credential.reveal(), "scopes": list(scopes), **costs_body(cost, costs)}}
+    """Return what a verification sends. Raises ValueError if `cost` and `costs` both name the cost in requests, and for
+    an ID that can't be that of a request.
+    """
+    body = {"credential": credential.reveal(), "scopes": list(scopes), **costs_body(cost, costs)}
+    return {"json": body, "request_id": None if request_id is None else _checked_request_id(request_id)}
+
+
+def _checked_request_id(request_id: str) -> str:
+    if not is_request_id(request_id):
+        raise ValueError("a request ID must be 1 to 128 letters, digits, '.', '_' or '-', without a secret")
+    return request_id
 
 
 def costs_body(cost: int, costs: Mapping[str, int] | None) -> dict[str, object]:

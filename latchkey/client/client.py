@@ -175,16 +175,17 @@ class Client(BaseClient[Transport]):
         scopes: Sequence[str] = (),
         cost: int = 1,
         costs: Mapping[str, int] | None = None,
+        request_id: str | None = None,
     ) -> Verification:
         """Return whether `credential` is valid, holds `scopes`, and has `cost` tokens, which are taken.
 
         `costs` are those in other units of its plan, by unit; all of them are taken, or nothing. Instead of `cost`,
-        they may name that of the unit `requests`.
+        they may name that of the unit `requests`. `request_id` is that of this call, as with `with_request_id`.
 
         Raises CallingKeyThrottled if the limit of the calling key is exceeded. Nothing is known about `credential`
         then, so deny it. If the limit of `credential` is exceeded, the result's code is RATE_LIMITED.
         """
-        sent = verify_options(credential, scopes, cost, costs)
+        sent = verify_options(credential, scopes, cost, costs, request_id)
         return Verification.of_result(self._transport.receive("POST", VERIFY_PATH, **sent))
 
     def reserve(

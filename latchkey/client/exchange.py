@@ -34,7 +34,8 @@ Parameters = Mapping[str, str]
 class CallOptions(TypedDict, total=False):
     """What a call sends. `accepted_statuses` has the statuses that are results and not failures.
 
-    A call that is `idempotent` does no more if it is made twice.
+    A call that is `idempotent` does no more if it is made twice. `request_id` is that of this call, in place of the
+    client's.
     """
 
     params: Parameters | None
@@ -42,6 +43,7 @@ class CallOptions(TypedDict, total=False):
     header_fields: Parameters | None
     accepted_statuses: Sequence[int]
     idempotent: bool
+    request_id: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +72,10 @@ class Caller:
     request_id: str | None = None
     trace: TraceContext | None = None
 
-    def call_identity(self) -> tuple[str, TraceContext]:
-        """Return the request ID and the trace of a new call."""
+    def call_identity(self, own: str | None = None) -> tuple[str, TraceContext]:
+        """Return the request ID and the trace of a new call, whose request ID is `own` if it has one."""
+        if own is not None:
+            return own, trace_of_request(own)
         request_id = self.request_id or new_request_id()
         return request_id, self.trace or trace_of_request(request_id)
 

@@ -40,7 +40,7 @@ class Transport(Caller):
     def receive(self, method: str, path: str, **sent: Unpack[CallOptions]) -> CallResult:
         """Return what `call` returns, with its request ID and ETag. Raises ClientError."""
         # All attempts of a call share one request ID, so that the server's log shows them together.
-        identity = self.call_identity()
+        identity = self.call_identity(sent.get("request_id"))
         idempotent = sent.get("idempotent", False) or headers.IDEMPOTENCY_KEY in (sent.get("header_fields") or {})
         started = time.monotonic()
         attempt = 0

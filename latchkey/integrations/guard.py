@@ -31,22 +31,21 @@ class Guard:
         scopes: Sequence[str] = (),
         cost: int = 1,
         costs: Mapping[str, int] | None = None,
-        paid: Mapping[str, int] | None = None,
+        whole: Mapping[str, int] | None = None,
     ) -> Outcome:
         """Return the outcome for a request that needs `scopes`, and whose key pays `cost` tokens, `costs` by unit.
 
-        `paid` is what the request has paid before: if it's denied now, it has to pay that again.
+        `whole` is the cost with what the request has paid before: if it's denied now, it has to pay all of it.
         """
         begun = self.policy.begin(request, scopes)
         if isinstance(begun, (Allowed, Denied)):
             return begun
         try:
-            client = self._client().with_request_id(request.request_id)
-            found = client.verify(begun, scopes=scopes, cost=cost, costs=costs)
+            found = self._client().verify(begun, scopes=scopes, cost=cost, costs=costs, request_id=request.request_id)
         except ClientError as error:
             failure = error
         else:
-            return self.policy.decide(request, found, scopes, paid)
+            return self.policy.decide(request, found, scopes, whole)
         return self.policy.without_verdict(request, failure)
 
     def admit(self, request: IncomingRequest, needs: Needs, visit: Visit) -> Outcome:
@@ -54,7 +53,7 @@ class Guard:
         begun = visit.begin(self.policy, request, needs)
         if isinstance(begun, (Allowed, Denied)):
             return begun
-        outcome = self.check(request, begun.scopes, begun.tokens, begun.other_costs, visit.paid)
+        outcome = self.check(request, begun.scopes, begun.tokens, begun.other_costs, visit.whole(begun))
         return visit.end(outcome, begun)
 
     def close(self) -> None:
@@ -97,22 +96,23 @@ class AsyncGuard:
         scopes: Sequence[str] = (),
         cost: int = 1,
         costs: Mapping[str, int] | None = None,
-        paid: Mapping[str, int] | None = None,
+        whole: Mapping[str, int] | None = None,
     ) -> Outcome:
         """Return the outcome for a request that needs `scopes`, and whose key pays `cost` tokens, `costs` by unit.
 
-        `paid` is what the request has paid before: if it's denied now, it has to pay that again.
+        `whole` is the cost with what the request has paid before: if it's denied now, it has to pay all of it.
         """
         begun = self.policy.begin(request, scopes)
         if isinstance(begun, (Allowed, Denied)):
             return begun
         try:
-            client = self._client().with_request_id(request.request_id)
-            found = await client.verify(begun, scopes=scopes, cost=cost, costs=costs)
+            found = await self._client().verify(
+                begun, scopes=scopes, cost=cost, costs=costs, request_id=request.request_id
+            )
         except ClientError as error:
             failure = error
         else:
-            return self.policy.decide(request, found, scopes, paid)
+            return self.policy.decide(request, found, scopes, whole)
         return self.policy.without_verdict(request, failure)
 
     async def admit(self, request: IncomingRequest, needs: Needs, visit: Visit) -> Outcome:
@@ -120,7 +120,7 @@ class AsyncGuard:
         begun = visit.begin(self.policy, request, needs)
         if isinstance(begun, (Allowed, Denied)):
             return begun
-        outcome = await self.check(request, begun.scopes, begun.tokens, begun.other_costs, visit.paid)
+        outcome = await self.check(request, begun.scopes, begun.tokens, begun.other_costs, visit.whole(begun))
         return visit.end(outcome, begun)
 
     async def aclose(self) -> None:

@@ -15,7 +15,7 @@ from latchkey.integrations.diagnosis import diagnosis, is_outage
 from latchkey.integrations.incoming import IncomingRequest
 from latchkey.integrations.outcome import Allowed, Denied, Fields, Outcome, denied, response_fields
 from latchkey.integrations.principal import UNVERIFIED, Principal
-from latchkey.integrations.refill import refill_seconds
+from latchkey.integrations.refill import wait_for_whole
 from latchkey.problems import ProblemError
 
 _RETRY_AFTER_SECONDS: Final = 5
@@ -45,9 +45,9 @@ class Policy:
         request: IncomingRequest,
         found: Verification,
         scopes: Sequence[str],
-        paid: Mapping[str, int] | None = None,
+        whole: Mapping[str, int] | None = None,
     ) -> Outcome:
-        """Return the outcome of a verification. `paid` is what the request has paid before, by unit."""
+        """Return the outcome of a verification. `whole` is what the request costs with what it has paid, by unit."""
         fields = response_fields(request, found)
         principal = Principal.of_verification(found)
         if found.valid:
@@ -65,8 +65,8 @@ class Policy:
         if found.problem == "quota-exceeded":
             # A quota that never starts again has no time to wait.
             seconds = found.retry_after_seconds if found.limits else found.retry_after_seconds or 1
-            if seconds is not None and paid:
-                seconds += refill_seconds(found, paid)
+            if seconds is not None and whole:
+                seconds = wait_for_whole(seconds, found, whole)
             violated = found.violated_policies
             detail = denials.limit_exceeded(seconds, violated)
             error = _problem(found.problem, detail, violated_policies=violated, retry_after_seconds=seconds)

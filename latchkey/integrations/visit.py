@@ -31,17 +31,24 @@ class Visit:
         if limit is not None and cost > limit.limit:
             # The rest alone may fit into the bucket, but no wait would ever make room for all of it.
             return self._ended(policy.deny_cost(request, cost, limit.limit, self.fields))
-        # Each verification costs at least one token.
-        return Needs(needs.scopes, {REQUESTS: 1, **owed})
+        # Each verification costs at least one token. A cost of 0 shows what is left in a unit that was paid before.
+        return Needs(needs.scopes, {**dict.fromkeys(self.paid, 0), REQUESTS: 1, **owed})
+
+    def whole(self, verified: Needs) -> Mapping[str, int] | None:
+        """Return what the request costs with these needs and what it has paid before, None if that is nothing."""
+        return self._with(verified) if self.paid else None
 
     def end(self, outcome: Outcome, verified: Needs) -> Outcome:
         """Return the outcome of the verification of these needs, and remember it."""
         if isinstance(outcome, Allowed):
             self.principal, self.fields = outcome.principal, outcome.fields
-            charged = verified.costs
-            self.paid = {unit: self.paid.get(unit, 0) + charged.get(unit, 0) for unit in (*self.paid, *charged)}
+            self.paid = self._with(verified)
             return outcome
         return self._ended(outcome)
+
+    def _with(self, verified: Needs) -> dict[str, int]:
+        charged = verified.costs
+        return {unit: self.paid.get(unit, 0) + charged.get(unit, 0) for unit in (*self.paid, *charged)}
 
     def _ended(self, denied: Outcome) -> Outcome:
         # Its own fields are newer than those of an earlier place.

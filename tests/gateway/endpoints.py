@@ -10,8 +10,7 @@ from typing import Any
 from django.test import Client
 
 from controlplane.asgi import application
-from gateway.native.fast_path import CHECK_FAST_PATH
-from httpserver.fast_path import Head
+from httpserver.fast_path import FAST_PATHS, Head
 from latchkey.credentials import generate_secret
 
 HOST = "127.0.0.1"
@@ -69,6 +68,7 @@ class FakeReply:
     """The reply that the protocol hands to the fast path."""
 
     scope: dict[str, Any]
+    body: bytes = b""
     done: asyncio.Event = field(default_factory=asyncio.Event)
     whole: bytes | None = None
     date: bytes = b"Sat, 21 Nov 2026 12:00:00 GMT"
@@ -88,8 +88,11 @@ class FakeReply:
 def accepted_by_fast_path(reply: FakeReply) -> bool:
     """Return whether the fast path takes over the reply."""
     scope = reply.scope
-    head = CHECK_FAST_PATH.parse(Head(scope["method"], scope["path"], scope["query_string"], scope["headers"]))
-    return head is not None and CHECK_FAST_PATH.accept(head, reply)
+    endpoint = FAST_PATHS.get(scope["path"])
+    if endpoint is None or len(reply.body) > endpoint.max_body_bytes:
+        return False
+    head = endpoint.parse(Head(scope["method"], scope["path"], scope["query_string"], scope["headers"]))
+    return head is not None and endpoint.accept(head, reply)
 
 
 def scope_of(method: str, path: str, query: str, fields: dict[str, str]) -> dict[str, Any]:
@@ -127,8 +130,8 @@ def by_fast_path(method: str, path: str, query: str, fields: dict[str, str], bod
     async def ask() -> Answered:
         sent = {**fields, **({"Content-Length": str(len(body))} if body else {})}
         scope = scope_of(method, path, query, sent)
-        reply = FakeReply(scope)
-        if path == "/v1/check" and not body and accepted_by_fast_path(reply):
+        reply = FakeReply(scope, body)
+        if accepted_by_fast_path(reply):
             await reply.done.wait()
         return _parsed(reply.whole) if reply.whole is not None else await _by_application(scope, body)
 

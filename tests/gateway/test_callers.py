@@ -14,7 +14,7 @@ from gateway.native import check_responses
 from gateway.native.allow_responses import precomputed_of
 from latchkey.credentials import generate_secret
 from tests.conftest import Caller
-from tests.gateway.endpoints import Ask, by_django, check, natively, with_wrong_secret
+from tests.gateway.endpoints import Ask, by_django, by_fast_path, check, natively, with_wrong_secret
 
 pytestmark = pytest.mark.django_db(transaction=True)
 ADDRESS, SERVICE = CallerKind.ADDRESS, CallerKind.SERVICE
@@ -65,7 +65,7 @@ def test_client_claims_neither_address_nor_host(ask: Ask, key: IssuedKey) -> Non
     assert recorded() == {key.key.key_id: {(ADDRESS, "192.0.2.1"): 1, (SERVICE, "curl/8.5"): 1}}
 
 
-@pytest.mark.parametrize("endpoint", [by_django, natively])
+@pytest.mark.parametrize("endpoint", [by_django, natively, by_fast_path])
 def test_verified_key_shows_which_service_received_it(endpoint: Ask, key: IssuedKey, service: ConfigService) -> None:
     shop = service.issue({"label": "shop", "scopes": ["verify"]})
     body = f'{{"credential": "{key.credential.reveal()}"}}'.encode()

@@ -102,7 +102,7 @@ def test_every_endpoint_returns_same_response(
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if case.code], ids=lambda case: case.name)
-@pytest.mark.parametrize("verify", [by_django, natively], ids=["django", "native"])
+@pytest.mark.parametrize("verify", [by_django, natively, by_fast_path], ids=["django", "native", "fast path"])
 def test_verify_returns_same_result(verify: Ask, case: Case, key: IssuedKey, service: ConfigService) -> None:
     caller = service.issue({"label": "shop", "scopes": ["verify"]}).credential.reveal()
     credential = prepare(case, key, service)

@@ -1,5 +1,6 @@
 """LOG_CHECKS: which checks leave a line in the log, what the line says, and what it never says."""
 
+import json
 from collections.abc import Container, Iterator
 from typing import Any
 
@@ -98,8 +99,16 @@ def test_rest_logs_same_fields(key: IssuedKey, service: ConfigService, lines: Li
     assert told(lines, "status", "key_id", "claimed_key_id") == [(401, None, key_id), (401, key_id, None)]
 
 
-@pytest.mark.parametrize("ask", [by_django, natively], ids=["django", "native"])
-def test_verify_logs_caller_key_and_verdict(ask: Any, root: IssuedKey, key: IssuedKey, lines: Lines) -> None:
+VERIFICATIONS = pytest.mark.parametrize(
+    "ask", [by_django, natively, by_fast_path], ids=["django", "native", "fast_path"]
+)
+
+
+@VERIFICATIONS
+def test_verify_logs_caller_key_and_verdict(
+    ask: Any, root: IssuedKey, key: IssuedKey, lines: Lines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log(monkeypatch, EveryKey())
     fields = {"X-API-Key": root.credential.reveal(), "Content-Type": "application/json"}
     asked = [key.credential.reveal(), f"{key.key.key_id}:{generate_secret()}", "nonsense"]
     for credential in asked:
@@ -108,6 +117,30 @@ def test_verify_logs_caller_key_and_verdict(ask: Any, root: IssuedKey, key: Issu
         (root.key.key_id, checked, verdict, "/v1/verify", 200)
         for checked, verdict in ((key.key.key_id, "VALID"), (key.key.key_id, "INVALID"), (None, "INVALID"))
     ]
+
+
+@ENDPOINTS
+def test_valid_verification_is_logged_if_one_of_its_keys_is_named(
+    ask: Any, root: IssuedKey, key: IssuedKey, lines: Lines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fields = {"X-API-Key": root.credential.reveal(), "Content-Type": "application/json", "X-Request-Id": REQUEST_ID}
+
+    def verify(credential: str, scope: str = "") -> None:
+        body = json.dumps({"credential": credential, "scopes": [scope] if scope else []}).encode()
+        assert ask("POST", "/v1/verify", "", fields, body).status == 200
+
+    credential = key.credential.reveal()
+    for _ in range(2):
+        verify(credential)
+    assert lines == []
+    verify(credential, "a:b")
+    verify("nonsense")
+    assert told(lines, "verdict", "request_id") == [("INSUFFICIENT_SCOPE", REQUEST_ID), ("INVALID", REQUEST_ID)]
+    for named in (key, root):
+        lines.clear()
+        log(monkeypatch, frozenset([named.key.key_id]))
+        verify(credential)
+        assert told(lines, "key_id", "checked_key_id", "verdict") == [(root.key.key_id, key.key.key_id, "VALID")]
 
 
 def test_setting_is_parsed() -> None:

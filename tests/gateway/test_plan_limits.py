@@ -188,7 +188,7 @@ def test_cost_above_a_limit_can_never_pass(ask: Ask, service: ConfigService, pol
     assert check(ask, credential).fields["x-ratelimit-remaining"] == "4", "nothing was taken"
 
 
-@pytest.mark.parametrize("endpoint", [by_django, natively], ids=["django", "native"])
+@pytest.mark.parametrize("endpoint", [by_django, natively, by_fast_path], ids=["django", "native", "fast path"])
 def test_verify_shows_limits(endpoint: Ask, service: ConfigService, policies: PolicyService, root: IssuedKey) -> None:
     credential, caller = issue(service, policies, MONTHLY, TOKENS), root.credential.reveal()
     found = json.loads(verify(endpoint, caller, credential, costs={"tokens": 400}).body)
@@ -210,7 +210,7 @@ def test_verify_shows_limits(endpoint: Ask, service: ConfigService, policies: Po
     assert (unclaimed["limit"], unclaimed["remaining"], unclaimed["reset_seconds"]) == (1000, None, None)
 
 
-@pytest.mark.parametrize("endpoint", [by_django, natively], ids=["django", "native"])
+@pytest.mark.parametrize("endpoint", [by_django, natively, by_fast_path], ids=["django", "native", "fast path"])
 @pytest.mark.parametrize(
     ("sent", "pointer", "code"),
     [

@@ -286,3 +286,73 @@ def test_aborted_reply_drops_connection(connection: Connection, endpoint: SlowEn
     endpoint.replies[0].abort()
     endpoint.replies[0].respond(ONE)
     assert (transport.written, transport.aborted) == (b"", True)
+
+
+def post(body: bytes, *lines: bytes) -> bytes:
+    return request_bytes(b"Content-Length: %d" % len(body), *lines, method=b"POST") + body
+
+
+@pytest.fixture
+def with_body(endpoint: SlowEndpoint, monkeypatch: pytest.MonkeyPatch) -> SlowEndpoint:
+    monkeypatch.setitem(FAST_PATHS, PATH, FastPathEndpoint(endpoint.parse, endpoint.accept, max_body_bytes=10))
+    return endpoint
+
+
+def test_request_is_offered_with_its_body(connection: Connection, with_body: SlowEndpoint) -> None:
+    protocol, transport, loop = connection
+    protocol.data_received(post(b"one") + post(b"ten bytes!"))
+    protocol.data_received(request_bytes())
+    with_body.replies[0].respond(ONE)
+    with_body.replies[1].respond(TWO)
+    assert [reply.body for reply in with_body.replies] == [b"one", b"ten bytes!", b""]
+    assert (transport.written, loop.tasks) == (ONE + TWO, 0)
+
+
+def test_repeated_request_with_a_body_is_parsed(connection: Connection, with_body: SlowEndpoint) -> None:
+    protocol, _, _ = connection
+    for _ in range(3):
+        protocol.data_received(post(b"one"))
+        with_body.replies[-1].respond(ONE)
+    assert [reply.body for reply in with_body.replies] == [b"one"] * 3
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        [post(b"eleven byte")],
+        [post(b"one")[:-1], post(b"one")[-1:]],
+        [post(b"one")[:-3], b"one"],
+        [post(b"one", b"Expect: 100-continue")],
+        [request_bytes(b"Transfer-Encoding: chunked", method=b"POST") + b"3\r\none\r\n0\r\n\r\n"],
+    ],
+    ids=["too long", "in two pieces", "after its head", "expects to be asked for", "chunked"],
+)
+def test_other_bodies_reach_application(connection: Connection, with_body: SlowEndpoint, pieces: list[bytes]) -> None:
+    protocol, _, loop = connection
+    for piece in pieces:
+        protocol.data_received(piece)
+    assert (with_body.heads, loop.tasks) == ([], 1)
+    assert (bytes(protocol.cycle.body), protocol.cycle.more_body) in ((b"one", False), (b"eleven byte", False))
+
+
+def test_incomplete_body_has_a_limited_time(connection: Connection, with_body: SlowEndpoint) -> None:
+    protocol, _, loop = connection
+    protocol.data_received(post(b"one")[:-1])
+    assert protocol.waiting_since is not None
+    assert protocol.eof_received() is False
+    assert (loop.tasks, protocol._held) == (1, None)
+
+
+def test_request_without_a_place_for_its_body_reaches_application(
+    connection: Connection, endpoint: SlowEndpoint
+) -> None:
+    protocol, _, loop = connection
+    protocol.data_received(post(b"one"))
+    assert (endpoint.heads, loop.tasks) == ([], 1)
+
+
+def test_delegated_request_keeps_its_body(connection: Connection, with_body: SlowEndpoint) -> None:
+    protocol, _, loop = connection
+    with_body.declines = True
+    protocol.data_received(post(b"one"))
+    assert (loop.tasks, protocol.cycle.body, protocol.cycle.more_body) == (1, b"one", False)

@@ -32,6 +32,7 @@ class Reply:
 
     scope: dict[str, Any]
     date: bytes = b"Sat, 21 Nov 2026 12:00:00 GMT"
+    body: bytes = b""
     passed_on: bool = False
     is_lost: bool = False
     given_up: bool = False

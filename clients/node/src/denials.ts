@@ -1,5 +1,6 @@
 /** Texts of denials, as Latchkey itself returns them. */
 
+import { KEY_POLICY } from "./limits.js";
 import type { Slug } from "./problem-types.js";
 
 /** Detail of each problem with a well-formed credential. */
@@ -24,9 +25,15 @@ export function missingScope(scope: string): string {
   return `This call needs the scope ${scope}.`;
 }
 
-/** Return the detail for a key whose bucket is empty. */
-export function limitExceeded(seconds: number): string {
-  return `Rate limit exceeded. Retry in ${inSeconds(seconds)}.`;
+/** Return the detail for a key of which the limits named `violated` refused a request. */
+export function limitExceeded(seconds: number | null, violated: readonly string[]): string {
+  const names = violated.join(", ");
+  const exceeded = violated.length === 1 ? `Limit exceeded: ${names}.` : `Limits exceeded: ${names}.`;
+  const when = "Waiting doesn't help: a quota that never starts again is used up.";
+  return (
+    `${names === KEY_POLICY ? "Rate limit exceeded." : exceeded} ` +
+    `${seconds === null ? when : `Retry in ${inSeconds(seconds)}.`}`
+  );
 }
 
 /** Return the detail for a request without a verdict: the caller must not learn what is wrong with your app. */

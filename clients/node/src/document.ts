@@ -41,6 +41,10 @@ export class Document {
     return new Document(this.object(name), kind);
   }
 
+  documents(name: string): Document[] {
+    return this.array(name).map((value) => new Document(value, "limit"));
+  }
+
   /** Return what `read` returns for the field, or `otherwise` if it's missing or null. */
   optional<T, O>(name: string, read: (this: Document, name: string) => T, otherwise: O): T | O {
     return (this.#fields[name] ?? null) === null ? otherwise : read.call(this, name);

@@ -78,7 +78,7 @@ export class Guard {
     try {
       const { requestId } = request;
       const found = await this.#client.verify(credential.reveal(), { scopes, cost: cost - paid, requestId });
-      return this.#policy.decide(request, found, scopes, paid);
+      return this.#policy.decide(request, found, scopes, paid > 0 ? cost : undefined);
     } catch (error) {
       if (!(error instanceof ClientError)) throw error;
       return this.#policy.withoutVerdict(request, error);

@@ -3,4 +3,5 @@
 export { Client, type VerifyOptions } from "./client.js";
 export { ConfigurationError, type ConnectionOptions } from "./configuration.js";
 export { ClientError, NoResponse, ReceivedProblem, UnexpectedResponse, UntrustedServer } from "./failures.js";
-export type { RemainingLimit, Verification } from "./verification.js";
+export type { PlanLimit, RemainingLimit } from "./limits.js";
+export type { Verification } from "./verification.js";

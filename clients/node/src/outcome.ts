@@ -6,7 +6,8 @@ import type { Principal } from "./principal.js";
 import { problemBody, problemFields, type Problem } from "./problem.js";
 import { PROBLEM_TYPES } from "./problem-types.js";
 import { rateLimitFields } from "./rate-limit-fields.js";
-import type { RemainingLimit } from "./verification.js";
+import { allLimits } from "./limits.js";
+import type { Verification } from "./verification.js";
 
 /** A request that may pass. `fields` belong to its response, whatever that is. */
 export interface Allowed {
@@ -25,9 +26,10 @@ export interface Denied {
 
 export type Outcome = Allowed | Denied;
 
-/** Return the fields of every response: the request ID, and what is left of the key's rate limit. */
-export function responseFields(request: IncomingRequest, limit: RemainingLimit | null = null): Fields {
-  return [[REQUEST_ID, request.requestId], ...rateLimitFields(limit)];
+/** Return the fields of every response: the request ID, and what is left of the limits of the verified key. */
+export function responseFields(request: IncomingRequest, found?: Verification): Fields {
+  const limits = found === undefined ? [] : allLimits(found.rateLimit, found.limits);
+  return [[REQUEST_ID, request.requestId], ...rateLimitFields(limits)];
 }
 
 /** Return the problem response for `problem`. `fields` are those of every response. */

@@ -10,7 +10,8 @@ import type { IncomingRequest } from "./incoming.js";
 import { denied, responseFields, type Denied, type Outcome } from "./outcome.js";
 import { Principal } from "./principal.js";
 import type { Problem } from "./problem.js";
-import { problemOfCode, type RemainingLimit, type Verification } from "./verification.js";
+import { waitForWhole } from "./refill.js";
+import { problemOfCode, type Verification } from "./verification.js";
 
 const RETRY_AFTER_SECONDS = 5;
 
@@ -32,9 +33,9 @@ export class Policy {
     return request.credential(this.#configuration.importedTokens ? isPlausibleToken : undefined);
   }
 
-  /** Return the outcome of a verification. `paid` is how many tokens the request has paid before. */
-  decide(request: IncomingRequest, found: Verification, scopes: readonly string[], paid: number): Outcome {
-    const fields = responseFields(request, found.rateLimit);
+  /** Return the outcome of a verification. `whole` is the cost with what the request has paid before, if it has. */
+  decide(request: IncomingRequest, found: Verification, scopes: readonly string[], whole?: number): Outcome {
+    const fields = responseFields(request, found);
     const principal = Principal.ofVerification(found);
     if (found.valid) return this.allow(request, principal, scopes, fields);
     const slug = problemOfCode(found.code);
@@ -44,9 +45,10 @@ export class Policy {
       return this.#denyScope(request, scope, fields);
     }
     if (slug === "quota-exceeded") {
-      const seconds = (found.retryAfterSeconds || 1) + refillSeconds(found.rateLimit, paid);
-      const detail = denials.limitExceeded(seconds);
-      return this.deny(request, { slug, detail, violatedPolicies: ["key"], retryAfterSeconds: seconds }, fields);
+      const seconds = retryAfterSeconds(found, whole);
+      const { violatedPolicies } = found;
+      const detail = denials.limitExceeded(seconds, violatedPolicies);
+      return this.deny(request, { slug, detail, violatedPolicies, retryAfterSeconds: seconds }, fields);
     }
     return this.deny(request, { slug, detail: denials.KEY_DENIALS[slug] ?? "" }, fields);
   }
@@ -106,9 +108,11 @@ function isAboveLimit(error: FieldError): boolean {
   return error.code === "above-burst" || error.code === "above-limit";
 }
 
-/** Return the whole seconds, rounded up, after which the bucket has `paid` tokens more. */
-function refillSeconds(limit: RemainingLimit | null, paid: number): number {
-  return limit === null ? 0 : Math.ceil((paid * limit.perSeconds) / limit.limit);
+/** Return the seconds until a denied request can pass, or null if a quota that never starts again refuses it. */
+function retryAfterSeconds(found: Verification, whole?: number): number | null {
+  // Only a quota of a plan has no time to wait.
+  const seconds = found.limits.length > 0 ? found.retryAfterSeconds : found.retryAfterSeconds || 1;
+  return seconds === null || whole === undefined ? seconds : waitForWhole(seconds, found, whole);
 }
 
 /** Return the first of `scopes` that the key lacks. An unverified caller lacks none. */

@@ -3,7 +3,8 @@
 import { KEY_ID } from "./credentials.js";
 import { percentDecode } from "./percent-encoding.js";
 import { covers } from "./scopes.js";
-import type { RemainingLimit, Verification } from "./verification.js";
+import type { PlanLimit, RemainingLimit } from "./limits.js";
+import type { Verification } from "./verification.js";
 
 interface Values {
   readonly keyId?: string | null;
@@ -12,6 +13,7 @@ interface Values {
   readonly scopes?: readonly string[];
   readonly metadata?: Readonly<Record<string, unknown>>;
   readonly rateLimit?: RemainingLimit | null;
+  readonly limits?: readonly PlanLimit[];
   readonly verified?: boolean;
 }
 
@@ -21,8 +23,8 @@ interface Values {
  * If `verified` is false, Latchkey didn't respond and your app fails open: the caller is unknown, `keyId`, `label` and
  * `owner` are null, and `allows` returns false for every scope.
  *
- * `rateLimit` is null for an unlimited key. If a proxy has checked the request, `label` and `rateLimit` are null and
- * `metadata` is empty.
+ * `rateLimit` is null for an unlimited key, and `limits` are those of its plan. If a proxy has checked the request,
+ * `label` and `rateLimit` are null, `metadata` and `limits` are empty.
  */
 export class Principal {
   readonly keyId: string | null;
@@ -31,6 +33,7 @@ export class Principal {
   readonly scopes: readonly string[];
   readonly metadata: Readonly<Record<string, unknown>>;
   readonly rateLimit: RemainingLimit | null;
+  readonly limits: readonly PlanLimit[];
   readonly verified: boolean;
 
   constructor(values: Values) {
@@ -40,6 +43,7 @@ export class Principal {
     this.scopes = values.scopes ?? [];
     this.metadata = values.metadata ?? {};
     this.rateLimit = values.rateLimit ?? null;
+    this.limits = values.limits ?? [];
     this.verified = values.verified ?? true;
   }
 

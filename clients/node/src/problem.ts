@@ -11,7 +11,7 @@ export interface Problem {
   readonly slug: Slug;
   readonly detail: string;
   readonly violatedPolicies?: readonly string[];
-  readonly retryAfterSeconds?: number;
+  readonly retryAfterSeconds?: number | null;
 }
 
 /** Return the JSON of a problem response. `path` is that of the request; secrets in it are removed. */
@@ -31,11 +31,11 @@ export function problemBody(problem: Problem, path: string, requestId: string, p
 /** Return the header fields of a problem response, in addition to those of every response. */
 export function problemFields(problem: Problem): Fields {
   const { status } = PROBLEM_TYPES[problem.slug];
-  const wait = problem.retryAfterSeconds;
+  const wait = problem.retryAfterSeconds ?? null;
   return [
     ["Content-Type", MEDIA_TYPE],
     ["Cache-Control", "no-store"],
     ...(status === 401 ? [["WWW-Authenticate", CHALLENGE] as const] : []),
-    ...(wait === undefined ? [] : [[RETRY_AFTER, String(wait)] as const]),
+    ...(wait === null ? [] : [[RETRY_AFTER, String(wait)] as const]),
   ];
 }

@@ -1,29 +1,18 @@
 /** Result of verifying a credential. */
 
 import { Document } from "./document.js";
+import { KEY_POLICY, readPlanLimit, readRemainingLimit, type PlanLimit, type RemainingLimit } from "./limits.js";
 import type { Slug } from "./problem-types.js";
 
+const RATE_LIMITED = "RATE_LIMITED";
 const PROBLEMS: ReadonlyMap<string, Slug> = new Map([
   ["INVALID", "invalid-credential"],
   ["DISABLED", "disabled-key"],
   ["EXPIRED", "expired-key"],
   ["REVOKED", "revoked-key"],
   ["INSUFFICIENT_SCOPE", "insufficient-scope"],
-  ["RATE_LIMITED", "quota-exceeded"],
+  [RATE_LIMITED, "quota-exceeded"],
 ]);
-
-/**
- * What is left of a key's rate limit: `remaining` of `limit` tokens, which refill in `perSeconds`.
- *
- * The bucket has one more token in `nextTokenSeconds`, and is full again in `resetSeconds`; both are 0 for a full one.
- */
-export interface RemainingLimit {
-  readonly limit: number;
-  readonly perSeconds: number;
-  readonly remaining: number;
-  readonly nextTokenSeconds: number;
-  readonly resetSeconds: number;
-}
 
 /**
  * Result of a verification.
@@ -32,7 +21,9 @@ export interface RemainingLimit {
  * about a request.
  *
  * The fields about the key are set with VALID, INSUFFICIENT_SCOPE and RATE_LIMITED; otherwise they are null or empty.
- * `rateLimit` is null for an unlimited key too. `retryAfterSeconds` is set with RATE_LIMITED.
+ * `rateLimit` is null for an unlimited key too, and `limits` are those of the key's plan. `violatedPolicies` names the
+ * limits that refused the request, "key" for the key's own. `retryAfterSeconds` is set with RATE_LIMITED, unless a quota
+ * refused the request that never starts again.
  */
 export interface Verification {
   readonly valid: boolean;
@@ -43,21 +34,28 @@ export interface Verification {
   readonly scopes: readonly string[];
   readonly metadata: Readonly<Record<string, unknown>>;
   readonly rateLimit: RemainingLimit | null;
+  readonly limits: readonly PlanLimit[];
+  readonly violatedPolicies: readonly string[];
   readonly retryAfterSeconds: number | null;
 }
 
 /** Return the verification in the JSON of a response. Throws UnexpectedResponse if its shape is wrong. */
 export function readVerification(value: unknown): Verification {
   const document = new Document(value, "verification");
+  const code = document.text("code");
+  // For a key without a plan, only its own limit can have refused the request.
+  const violated = code === RATE_LIMITED ? [KEY_POLICY] : [];
   return {
     valid: document.boolean("valid"),
-    code: document.text("code"),
+    code,
     keyId: document.optional("key_id", document.text, null),
     label: document.optional("label", document.text, null),
     owner: document.optional("owner", document.text, null),
     scopes: document.optional<string[], string[]>("scopes", document.texts, []),
     metadata: document.optional("metadata", document.object, {}),
-    rateLimit: document.optional("rate_limit", (name) => readLimit(document.document(name, "rate limit")), null),
+    rateLimit: document.optional("rate_limit", (name) => readRemainingLimit(document.document(name, "rate limit")), null),
+    limits: document.optional("limits", document.documents, []).map(readPlanLimit),
+    violatedPolicies: document.optional("violated_policies", document.texts, violated),
     retryAfterSeconds: document.optional("retry_after", document.integer, null),
   };
 }
@@ -65,14 +63,4 @@ export function readVerification(value: unknown): Verification {
 /** Return the slug of the problem to report to the caller, or undefined if this version doesn't know the code. */
 export function problemOfCode(code: string): Slug | undefined {
   return PROBLEMS.get(code);
-}
-
-function readLimit(document: Document): RemainingLimit {
-  return {
-    limit: document.integer("limit"),
-    perSeconds: document.integer("per_seconds"),
-    remaining: document.integer("remaining"),
-    nextTokenSeconds: document.integer("next_token_seconds"),
-    resetSeconds: document.integer("reset_seconds"),
-  };
 }

@@ -2,21 +2,15 @@
 
 import re
 import subprocess
-from itertools import count
 from pathlib import Path
 from typing import Final
 
-import pytest
-
 from tests.clients.go import tools
-from tests.clients.go.apps import GO
 from tests.clients.marks import OF_GO
-from tests.clients.program import ProgramError, calls
-from tests.latchkey.client.responses import json_response, problem_response
-from tests.latchkey.integrations.cases import key
-from tests.latchkey.integrations.test_configuration import OWN, PASSWORD, SET, WRONG
+from tests.latchkey.client.responses import json_response
+from tests.latchkey.integrations.test_configuration import OWN
 from tests.latchkey.integrations.test_no_verdict import CALLER
-from tests.latchkey.stub import Request, StubResponse, stub
+from tests.latchkey.stub import stub
 
 pytestmark = list(OF_GO)
 DOCS: Final = (tools.ROOT / "docs/reference/go.md").read_text()
@@ -43,34 +37,6 @@ def test_it_depends_on_nothing() -> None:
 
 def test_it_has_the_license() -> None:
     assert (tools.MODULE / "LICENSE").read_text() == (tools.ROOT / "LICENSE").read_text()
-
-
-@pytest.mark.parametrize(("name", "value", "message"), WRONG, ids=count())
-def test_a_wrong_setting_is_named(name: str, value: str, message: str) -> None:
-    with pytest.raises(ProgramError, match=f"ConfigurationError: {message}") as raised:
-        GO.send(start="go", environment={**SET, name: value})
-    assert OWN.secret not in str(raised.value)
-    assert PASSWORD not in str(raised.value)
-
-
-def test_no_secret_is_logged(caplog: pytest.LogCaptureFixture) -> None:
-    def refuse(request: Request) -> StubResponse:
-        return problem_response(401, "invalid-credential", detail=f"Not {request.fields['x-api-key']}.")
-
-    with stub(refuse) as server, calls(GO, "go", {"api_key": OWN.reveal(), "url": server.url}) as call:
-        response = call(f"/orders?{CALLER.reveal()}", key(CALLER.reveal()))
-    assert response.status_code == 503
-    assert OWN.secret not in response.text + caplog.text
-    assert CALLER.secret not in response.text + caplog.text
-    assert "Not " + OWN.key_id in caplog.text
-
-
-def test_page_lists_the_settings() -> None:
-    source = (tools.MODULE / "configuration.go").read_text()
-    documented = re.findall(r"// (LATCHKEY_\w+): .*\n\t(\w+) ", source)
-    listed = re.findall(r"^\| `(LATCHKEY_\w+)` \| `(\w+)` \|", DOCS, flags=re.MULTILINE)
-    assert listed == documented
-    assert len(listed) == 8
 
 
 def test_program_of_the_page(tmp_path: Path) -> None:

@@ -47,6 +47,17 @@ def test_a_verification_is_that_of_the_blocking_client(server: Stub, responses: 
     assert (found.request_id, found.problem) == ("seen.1", None)
 
 
+def test_a_verification_can_have_a_request_id_of_its_own(server: Stub, responses: list[StubResponse]) -> None:
+    responses += [json_response(VALID)] * 2
+    named = run(server.url, lambda client: client.with_request_id("all.1").verify(CREDENTIAL, request_id="one.1"))
+    with Client(server.url, CREDENTIAL) as client:
+        assert client.verify(CREDENTIAL, request_id="one.1").request_id == named.request_id == "one.1"
+        with pytest.raises(ValueError, match="a request ID must be"):
+            client.verify(CREDENTIAL, request_id="a b")
+    traces = {request.fields["traceparent"].split("-")[1] for request in server.requests}
+    assert (len(server.requests), len(traces)) == (2, 2)
+
+
 def test_request_id_is_sent_on_and_the_copy_shares_connections(server: Stub, responses: list[StubResponse]) -> None:
     responses.append(json_response(VALID))
     found = run(server.url, lambda client: client.with_request_id("mine.1").verify(CREDENTIAL))

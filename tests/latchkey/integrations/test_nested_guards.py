@@ -8,14 +8,18 @@ import pytest
 from flask import Flask, g
 
 from latchkey import headers
+from latchkey.denials import limit_exceeded
 from latchkey.integrations import asgi, fastapi, flask, wsgi
+from latchkey.rate_limit_fields import fields_of_limits
 from tests.clients.go import apps as go
 from tests.clients.marks import OF_GO, OF_NODE
 from tests.clients.node import apps as node
-from tests.latchkey.client.responses import CREDENTIAL
+from tests.latchkey.client.responses import CREDENTIAL, json_response
 from tests.latchkey.integrations.apps import Call, Options, calls_asgi, calls_wsgi
 from tests.latchkey.integrations.cases import key
 from tests.latchkey.integrations.timed_bucket import TimedBucket, timed_bucket
+from tests.latchkey.integrations.waits import ALLOWED, WAITS, Wait
+from tests.latchkey.stub import stub
 
 pytestmark = pytest.mark.storeless("how often a key pays for a request")
 SENT = key(CREDENTIAL.reveal())
@@ -150,6 +154,23 @@ def test_no_wait_helps_if_the_bucket_is_too_small(name: str) -> None:
     assert (denied.status_code, denied.json()["title"]) == (403, "The key's rate limit is too small")
     detail = "This request costs 7 tokens; the key's bucket holds 6. Give the key a burst of at least 7."
     assert denied.json()["detail"] == detail
+
+
+@pytest.mark.parametrize("wait", WAITS, ids=lambda wait: wait.name)
+@pytest.mark.parametrize("name", NAMES)
+def test_a_wait_is_that_of_the_limits_that_lack_room(name: str, wait: Wait) -> None:
+    begin, path = ONE_AFTER_THE_OTHER[name]
+    verdicts = iter([json_response(ALLOWED), json_response(wait.denial)])
+    with stub(lambda _: next(verdicts)) as server:
+        options = {"url": server.url, "api_key": CREDENTIAL.reveal()}
+        with begin(options) as call:
+            denied = call(path, SENT)
+    assert denied.status_code == 429
+    assert denied.headers.get(headers.RETRY_AFTER) == (None if wait.seconds is None else str(wait.seconds))
+    assert denied.json()["detail"] == limit_exceeded(wait.seconds, ["key"])
+    fields = dict(fields_of_limits([wait.own, *wait.limits]))
+    assert {name: denied.headers.get_list(name) for name in fields} == {name: [fields[name]] for name in fields}
+    assert (headers.X_RATE_LIMIT_RESET in denied.headers) is (headers.X_RATE_LIMIT_RESET in fields)
 
 
 def test_flask_knows_the_caller_behind_the_middleware() -> None:

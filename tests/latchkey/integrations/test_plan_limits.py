@@ -9,7 +9,9 @@ from latchkey.credentials import Credential, generate_secret
 from latchkey.integrations.configuration import Configuration
 from latchkey.integrations.guard import Guard
 from latchkey.integrations.incoming import IncomingRequest
+from latchkey.integrations.needs import Needs
 from latchkey.integrations.outcome import Allowed, Denied
+from latchkey.integrations.visit import Visit
 from tests.latchkey.client.responses import CREDENTIAL, KEY_ID, json_response
 from tests.latchkey.stub import stub
 
@@ -54,6 +56,21 @@ def test_denial_names_the_limits(seconds: int | None) -> None:
     assert isinstance(outcome, Denied)
     assert json.loads(outcome.body)["violated-policies"] == ["key", "tpm"]
     assert dict(outcome.fields).get("Retry-After") == (None if seconds is None else "30")
+
+
+def test_a_unit_that_was_paid_before_is_named_and_waited_for() -> None:
+    refused = {"valid": False, "code": "RATE_LIMITED", "retry_after": 24, "violated_policies": ["key"]}
+    verdicts = iter([VERDICT, {**VERDICT, **refused}])
+    with stub(lambda _: json_response(next(verdicts))) as server:
+        guard = Guard(Configuration.read(url=server.url, api_key=CREDENTIAL.reveal()))
+        visit, request = Visit(), IncomingRequest.of("/", {"X-API-Key": CREDENTIAL.reveal()}.get)
+        outcomes = [
+            guard.admit(request, needs, visit) for needs in (Needs.of((), 1, {"tokens": 901}), Needs.of((), 5, {}))
+        ]
+        guard.close()
+        costs = [json.loads(sent.body)["costs"] for sent in server.requests]
+    assert costs == [{"tokens": 901}, {"tokens": 0}]
+    assert dict(outcomes[1].fields)["Retry-After"] == "31", "of the 901 tokens there are 400, and 1000 more in a minute"
 
 
 def test_cost_above_a_limit() -> None:
