@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from ratelimit.bucket import Outcome, Record, TakeRequest
 from ratelimit.claim import NO_POLICY, Claim, ClaimState, QuotaUse, Undecided
+from ratelimit.idle_counters import StoredCounter
 from ratelimit.limit import CostExceedsBurst, Limit
 from ratelimit.reservation import NewReservation, Reserved, Settlement
 from ratelimit.unit_counters import UnitCounter
@@ -186,6 +187,12 @@ class BucketStore(Protocol):
 
     def unit_counters(self, names: Sequence[bytes]) -> list[UnitCounter]:
         """Return these counters of usage by unit; an unused one for each that the store doesn't have."""
+
+    def idle_counters(self) -> Iterator[StoredCounter]:
+        """Yield the counters that `ratelimit.idle_counters` calls idle, without blocking writers."""
+
+    def forget_counters(self, counters: Sequence[StoredCounter]) -> list[bytes]:
+        """Delete in one step those of these counters that still have the given value. Return their names."""
 
     def peek(self, key: bytes) -> Record:
         """Return the key's current record; an empty one if the key was never used."""

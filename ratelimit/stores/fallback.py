@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, TypeGuard, TypeVar
 from ratelimit import metrics
 from ratelimit.bucket import Outcome, Record, TakeRequest
 from ratelimit.claim import NO_POLICY, Claim, ClaimState, QuotaUse, Undecided
+from ratelimit.idle_counters import StoredCounter
 from ratelimit.limit import CostExceedsBurst, Limit
 from ratelimit.reservation import NewReservation, Reserved, Settlement
 from ratelimit.stores.base import (
@@ -185,6 +186,12 @@ class FallbackStore:
 
     def unit_counters(self, names: Sequence[bytes]) -> list[UnitCounter]:
         return self.primary.unit_counters(names)
+
+    def idle_counters(self) -> Iterator[StoredCounter]:
+        return self.primary.idle_counters()
+
+    def forget_counters(self, counters: Sequence[StoredCounter]) -> list[bytes]:
+        return self.primary.forget_counters(counters)
 
     def peek(self, key: bytes) -> Record:
         return self._by_primary_or_fallback(lambda: self.primary.peek(key), lambda _: self._local_store().peek(key))

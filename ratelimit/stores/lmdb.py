@@ -21,6 +21,7 @@ from ratelimit.bucket import EMPTY, Outcome, Record, TakeRequest
 from ratelimit.bucket_file import GENERATION_KEY, PROBE_KEY
 from ratelimit.claim import NO_POLICY, Claim, PolicyOutdated, Undecided
 from ratelimit.counters import CounterStorage, RateCounter, load_rate
+from ratelimit.idle_counters import PREFIXES, StoredCounter, is_idle
 from ratelimit.limit import NS_PER_SECOND, CostExceedsBurst, Limit
 from ratelimit.reservation import END_PREFIX
 from ratelimit.reservations import Step
@@ -156,7 +157,7 @@ class LmdbStore(LmdbEnvironment, CounterStore, ReservationStore):
 
         def count(transaction: lmdb.Transaction) -> None:
             now_s = self.now_ns() // NS_PER_SECOND
-            for claim in usage:
+            for claim in (one for one in usage if one.cost):
                 raw = bytes(transaction.get(claim.counter, unit_counters.EMPTY))
                 transaction.put(claim.counter, unit_counters.added(raw, now_s, claim.cost, 0, now_s))
 
@@ -185,6 +186,22 @@ class LmdbStore(LmdbEnvironment, CounterStore, ReservationStore):
     def scan_units(self, since_s: int = 0) -> Iterator[tuple[bytes, UnitCounter]]:
         for name, raw in self._scan_counters(UNIT_PREFIX):
             yield name, unit_counters.load(raw)
+
+    def idle_counters(self) -> Iterator[StoredCounter]:
+        now_s = self.now_ns() // NS_PER_SECOND
+        for prefix in PREFIXES:
+            for name, raw in self._scan_counters(prefix):
+                if is_idle(name, raw, now_s):
+                    yield StoredCounter(name, raw)
+
+    def forget_counters(self, counters: Sequence[StoredCounter]) -> list[bytes]:
+        def delete(transaction: lmdb.Transaction) -> list[bytes]:
+            unchanged = [name for name, value in counters if transaction.get(name) == value]
+            for name in unchanged:
+                transaction.delete(name)
+            return unchanged
+
+        return self._run_transaction(delete)
 
     def scan_records(self, prefix: bytes = b"", since_ns: int = 0) -> Iterator[tuple[bytes, Record]]:
         """Yield records in the order of their keys, in batches."""

@@ -100,6 +100,20 @@ class KeyNames:
         """Return the pattern with which SCAN finds the counters of usage by unit."""
         return _escaped(b"{" + self._records) + b"*}:u:*"
 
+    def counter_patterns(self) -> list[bytes]:
+        """Return the patterns with which SCAN finds counters, and reservations."""
+        of_keys = _escaped(b"{" + self._records) + b"*}:*"
+        return [of_keys] if self._cluster else [of_keys, _escaped(self._owner_counters) + b"*"]
+
+    def counter_of(self, name: bytes) -> bytes | None:
+        """Return the counter that has this name; None if it is a reservation or the number of open ones."""
+        if name.startswith(self._owner_counters):
+            return OWNER_PREFIX + name.removeprefix(self._owner_counters)
+        key, _, rest = name.removeprefix(b"{" + self._records).partition(b"}:")
+        if rest.startswith(b"u:"):
+            return self.unit_counter_of(name)
+        return None if b":" in rest else b"%b%b:%b" % (KEY_COUNTER_PREFIX, key, rest)
+
     def group_by_call(self, items: Sequence[_Item]) -> Iterator[Sequence[_Item]]:
         """Yield the groups of items that one call of a script can handle: all of them, or single items with Cluster."""
         if not self._cluster:

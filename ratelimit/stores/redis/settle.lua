@@ -171,8 +171,10 @@ end
 
 local function settle_units(name, entry)
   local more, less = math.max(0, entry.cost - entry.reserved), math.max(0, entry.reserved - entry.cost)
-  change(name, add_units(counters[name], entry.ends, more, less, now_s))
-  index_units(KEYS[last_counter + 1], name, counters[name], now_s)
+  if more + less > 0 then
+    change(name, add_units(counters[name], entry.ends, more, less, now_s))
+    index_units(KEYS[last_counter + 1], name, counters[name], now_s)
+  end
   return packed(RESULT, 1, entry.cost, 0, 0, more, 0, NO_LIMIT)
 end
 

@@ -9,18 +9,19 @@ from uuid import uuid4
 from ratelimit import unit_counters
 from ratelimit.bucket import Outcome, Record, TakeRequest, convert_debt
 from ratelimit.claim import NO_POLICY, Claim, Undecided
+from ratelimit.idle_counters import StoredCounter, is_idle
 from ratelimit.limit import NS_PER_SECOND, CostExceedsBurst, Limit
 from ratelimit.reservation import NewReservation, Reserved, TooManyReservations
 from ratelimit.stores.base import BucketStoreError, BucketStoreUnavailable, Clock, OutcomeUnknown, TakeResult
 from ratelimit.stores.call_sequence import CLOSED, CallSequence, ScriptCall
-from ratelimit.stores.redis import layout, reservation_encoding
+from ratelimit.stores.redis import claim_encoding, layout, reservation_encoding
 from ratelimit.stores.redis.address import TIMEOUT_SECONDS, RedisAddress
 from ratelimit.stores.redis.claim_encoding import NO_CONVERSIONS, Conversions
 from ratelimit.stores.redis.key_names import EncodedRequest
 from ratelimit.stores.redis.layout import LimitChanged
 from ratelimit.stores.redis.reservation_encoding import TOO_MANY_OPEN
 from ratelimit.stores.redis.reservations import RedisReservations
-from ratelimit.stores.redis.scripts import CHANGE, RESERVE, SHIFT, TAKE, Script
+from ratelimit.stores.redis.scripts import CHANGE, FORGET, RESERVE, SHIFT, TAKE, Script
 from ratelimit.unit_counters import UnitCounter
 
 _SCAN_BATCH: Final = 1000
@@ -156,6 +157,25 @@ class RedisStore(RedisReservations):
 
     def unit_counters(self, names: Sequence[bytes]) -> list[UnitCounter]:
         return [unit_counters.load(raw) for raw in self._counter_values(names)]
+
+    def idle_counters(self) -> Iterator[StoredCounter]:
+        now_s = self.now_ns() // NS_PER_SECOND
+        for pattern in self.keys.counter_patterns():
+            with self._store_errors():
+                names = self._client.scan_iter(match=pattern, count=_SCAN_BATCH)
+                while batch := list(islice(names, _SCAN_BATCH)):
+                    for name, value in zip(batch, self._values(batch), strict=True):
+                        counter = self.keys.counter_of(name)
+                        if counter is not None and is_idle(counter, claim_encoding.parse_counter(value), now_s):
+                            yield StoredCounter(counter, value or b"")
+
+    def forget_counters(self, counters: Sequence[StoredCounter]) -> list[bytes]:
+        index, deleted = [self.keys.units] if self.keys.units else [], list[bytes]()
+        for group in self.keys.group_by_call(counters) if counters else ():
+            names = [self.keys.counter(counter.name) for counter in group]
+            found = self._run(FORGET, [*names, *index], [counter.value for counter in group])
+            deleted += [counter.name for counter, is_deleted in zip(group, found, strict=True) if is_deleted]
+        return deleted
 
     def clean_up(self) -> None:
         """Remove keys from the index that were not used for an hour."""

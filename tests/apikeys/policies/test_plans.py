@@ -205,3 +205,23 @@ def test_number_is_published_again_after_an_outage(
     assert publish_last_number(limiter) == 1
     assert limiter.policy() == 1
     assert publish_last_number(limiter) == 0
+
+
+def test_all_plans_together_name_a_bounded_number_of_units(
+    policies_service: PolicyService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("apikeys.policies.plans.MAX_UNITS", 3)
+    policies_service.create_plan(
+        {"name": "gold", "limits": [rate("a"), rate("b", unit="tokens"), rate("c", unit="gb")]}
+    )
+    too_many = [rate("a"), rate("b", unit="images")]
+    assert faults(lambda: policies_service.create_plan({"name": "x", "limits": too_many})) == [
+        ("/limits/1/unit", "too-many")
+    ]
+    policies_service.create_plan({"name": "silver", "limits": [rate("a")]})
+    assert faults(lambda: policies_service.change_plan("silver", {"limits": too_many})) == [
+        ("/limits/1/unit", "too-many")
+    ]
+    # A unit that the same change removes makes room.
+    policies_service.change_plan("gold", {"limits": [rate("a"), rate("b", unit="tokens"), rate("d", unit="images")]})
+    policies_service.change_plan("silver", {"limits": too_many})
