@@ -11,9 +11,10 @@ from ratelimit import slots, unit_counters
 from ratelimit.claim import KEY_COUNTER_PREFIX, OWNER_PREFIX
 from ratelimit.counters import load_quota, load_rate
 from ratelimit.limit import NS_PER_SECOND
+from ratelimit.quota_grants import GRANT_PREFIX
 from ratelimit.unit_counters import UNIT_PREFIX
 
-PREFIXES: Final = (KEY_COUNTER_PREFIX, OWNER_PREFIX, UNIT_PREFIX)
+PREFIXES: Final = (KEY_COUNTER_PREFIX, OWNER_PREFIX, UNIT_PREFIX, GRANT_PREFIX)
 """Prefixes of the names of counters."""
 
 UNUSED_SECONDS: Final = 90 * 86_400

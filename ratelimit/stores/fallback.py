@@ -11,6 +11,7 @@ from ratelimit.bucket import Outcome, Record, TakeRequest
 from ratelimit.claim import NO_POLICY, Claim, ClaimState, QuotaUse, Undecided
 from ratelimit.idle_counters import StoredCounter
 from ratelimit.limit import CostExceedsBurst, Limit
+from ratelimit.quota_grants import GrantsUsedUp, measured_claims
 from ratelimit.reservation import NewReservation, Reserved, Settlement
 from ratelimit.stores.base import (
     ADDRESS_PREFIX,
@@ -23,7 +24,7 @@ from ratelimit.stores.base import (
 )
 from ratelimit.stores.breaker import Breaker
 from ratelimit.stores.lmdb import LmdbStore
-from ratelimit.stores.local_claims import local_claims, usage_claims, with_unmeasured
+from ratelimit.stores.local_claims import has_quota, usage_claims, with_unmeasured
 from ratelimit.stores.reconciliation import charge_primary
 from ratelimit.stores.unsettled_requests import UnsettledRequests
 from ratelimit.unit_counters import UnitCounter
@@ -41,9 +42,9 @@ _UNCONFIRMED_SECONDS: Final = 1.0
 class FallbackMode(StrEnum):
     """What happens to requests during an outage of the remote store.
 
-    `LOCAL`: this host's own buckets decide, under the same limits, rates of plans included. A request with an enforced
-    quota fails, and quotas that are only observed don't count it. `ALLOW`: every request of a key is allowed, and
-    counted on this host, but not by the limits of its plans. `DENY`: no request is allowed.
+    `LOCAL`: this host's own buckets decide, under the same limits, rates of plans included, and of each quota the host
+    grants a hundredth, and no more than what the database last knew to be left. `ALLOW`: every request of a key is
+    allowed, and counted on this host, but not by the limits of its plans. `DENY`: no request is allowed.
     """
 
     LOCAL = "local"
@@ -160,7 +161,8 @@ class FallbackStore:
         return self.primary.quota_uses(counters)
 
     def seed_quotas(self, uses: Sequence[QuotaUse]) -> None:
-        self.primary.seed_quotas(uses)
+        """Merge what the database has of quotas into the store that decides now."""
+        self._deciding.seed_quotas(uses)
 
     def adjust(self, claim: Claim, *, used: int | None = None, add: int | None = None) -> ClaimState:
         return self.primary.adjust(claim, used=used, add=add)
@@ -220,7 +222,8 @@ class FallbackStore:
         return self.primary.generation()
 
     def now_ns(self) -> int:
-        return self.primary.now_ns()
+        """Return the time of the store that decides now."""
+        return self._deciding.now_ns()
 
     def reset(self, key: bytes) -> None:
         self.primary.reset(key)
@@ -248,6 +251,10 @@ class FallbackStore:
         if self.local is not None:
             self.local.close()
         self.primary.close()
+
+    @property
+    def _deciding(self) -> "RedisStore | LmdbStore":
+        return self.primary if self.local is None or self.breaker.closed else self.local
 
     def _by_primary_or_fallback(
         self, primary: Callable[[], _Result], fallback: Callable[[BucketStoreError | None], _Result]
@@ -309,14 +316,19 @@ class FallbackStore:
             if limit is not None and cost > limit.burst:
                 raise CostExceedsBurst(cost, limit)
             limit, policy = None, NO_POLICY
-        measured = usage_claims(claims) if self.mode is FallbackMode.ALLOW else local_claims(claims, self.url)
-        request = (key, limit, cost, epoch, slot, measured)
-        # The primary may have counted this request already, so the local store must not count it yet.
-        if self._unsettled is not None and isinstance(error, OutcomeUnknown) and error.call is not None:
-            outcome = self._unsettled.take(request, error.call, policy)
-        else:
-            outcome = local.take(*request, policy)
-        return with_unmeasured(outcome, claims, measured) if claims else outcome
+        asked = usage_claims(claims) if self.mode is FallbackMode.ALLOW else claims
+        request = (key, limit, cost, epoch, slot, asked)
+        try:
+            # The primary may have counted this request already, so the local store must not count it yet.
+            if self._unsettled is not None and isinstance(error, OutcomeUnknown) and error.call is not None:
+                outcome = self._unsettled.take(request, error.call, policy)
+            elif has_quota(asked):
+                outcome = local.take_in_outage(request, policy)
+            else:
+                outcome = local.take(*request, policy)
+        except GrantsUsedUp:
+            raise BucketStoreUnavailable(f"{self.url} does not respond, and this host has no more of a quota") from None
+        return with_unmeasured(outcome, claims, measured_claims(asked)) if claims else outcome
 
     def _try_take_locally(
         self, request: TakeRequest, policy: int = NO_POLICY, error: BucketStoreError | None = None

@@ -16,11 +16,11 @@ from uuid import uuid4
 
 import lmdb
 
-from ratelimit import batch, bucket, unit_counters
+from ratelimit import batch, bucket, quota_grants, unit_counters
 from ratelimit.bucket import EMPTY, Outcome, Record, TakeRequest
 from ratelimit.bucket_file import GENERATION_KEY, PROBE_KEY
 from ratelimit.claim import NO_POLICY, Claim, PolicyOutdated, Undecided
-from ratelimit.counters import CounterStorage, RateCounter, load_rate
+from ratelimit.counters import CounterStorage
 from ratelimit.idle_counters import PREFIXES, StoredCounter, is_idle
 from ratelimit.limit import NS_PER_SECOND, CostExceedsBurst, Limit
 from ratelimit.reservation import END_PREFIX
@@ -130,18 +130,21 @@ class LmdbStore(LmdbEnvironment, CounterStore, ReservationStore):
     def reset(self, key: bytes) -> None:
         self.refill(key)
 
-    def take_without_counting(self, request: TakeRequest, policy: int = NO_POLICY) -> Outcome:
-        """Decide one request like `take`, without counting it. Use this if the primary may have counted it;
-        `add_counts` counts it later otherwise.
+    def take_in_outage(self, request: TakeRequest, policy: int = NO_POLICY, *, counting: bool = True) -> Outcome:
+        """Decide one request within this host's share of its quotas, as `quota_grants.take` defines.
+
+        Without `counting`, it is not counted. Use this if the primary may have counted it; `add_counts` counts it later
+        otherwise.
         """
         key = request[0]
 
         def take(transaction: lmdb.Transaction) -> Outcome:
             check_policy(transaction, policy)
             before = _load(transaction, key)
-            outcome = _take_with_claims(transaction, transaction, request, self.now_ns())
-            after = _load(transaction, key)
-            transaction.put(key, after._replace(allowed=before.allowed, throttled=before.throttled).dump())
+            outcome = quota_grants.take(Step(transaction, transaction, self.now_ns()), request)
+            if not counting:
+                after = _load(transaction, key)
+                transaction.put(key, after._replace(allowed=before.allowed, throttled=before.throttled).dump())
             return outcome
 
         return self._run_transaction(take, key=key)
@@ -168,14 +171,12 @@ class LmdbStore(LmdbEnvironment, CounterStore, ReservationStore):
         """Fill the key's bucket and return the record as it was before."""
         return self._change(key, lambda known: known._replace(tat_ns=0, fraction=0))
 
-    def drain_rate(self, name: bytes) -> RateCounter | None:
-        """Fill the bucket of a rate's counter and return the counter as it was before; None if there is none."""
+    def drain_counter(self, name: bytes) -> bytes | None:
+        """Delete a counter, and return its record as it was before; None if there is none."""
 
-        def drain(transaction: lmdb.Transaction) -> RateCounter | None:
-            counter = load_rate(bytes(transaction.get(name, b"")))
-            if counter is not None:
-                transaction.delete(name)
-            return counter
+        def drain(transaction: lmdb.Transaction) -> bytes | None:
+            raw = transaction.pop(name)
+            return None if raw is None else bytes(raw)
 
         return self._run_transaction(drain)
 
