@@ -78,12 +78,13 @@ class Settler:
         self._plan.ensure_known(costs)
         self._follow_policies()
         record, now_s = self._record(key_of(name).decode()), None
+        likely = [limit.counter for limit in self._policies.limits_of(record)] if record else ()
         for _ in range(MAX_ROUNDS):
             resolved = self._plan.of(record, costs, now_s) if record else None
             try:
                 with reservation_problems():
                     settlement = self._limiter.settle(
-                        name, caller.encode(), costs.requests, resolved.claims if resolved else ()
+                        name, caller.encode(), costs.requests, resolved.claims if resolved else (), likely
                     )
             except Undecided as reason:
                 if record is None:

@@ -195,13 +195,16 @@ class Limiter:
             self._metrics.count(decision)
         return decision, expires_s
 
-    def settle(self, name: bytes, caller: bytes, key_cost: int, claims: Sequence[Claim]) -> Settlement:
+    def settle(
+        self, name: bytes, caller: bytes, key_cost: int, claims: Sequence[Claim], likely: Sequence[bytes] = ()
+    ) -> Settlement:
         """Replace the estimate of the reservation `name` by the actual costs, and free its slots.
 
         `caller` is the id of the key that reserved. `key_cost` (0 or more) is the cost for the limit `key`; it is
         ignored if the key was unlimited when it reserved. `claims` are the current claims of the key on the limits
         whose units have a cost, with that cost: what was reserved of any other counter is returned, and a claim on a
-        counter that was not reserved is charged in full. Claims on slots have no effect here.
+        counter that was not reserved is charged in full. Claims on slots have no effect here. `likely` are other
+        counters that the reservation may have.
 
         Nothing is refused. A quota counts all of it, in the period in which it was reserved; the debt of a plan's rate
         ends at two full buckets and that of the limit `key` at one. `Charge.forgiven` says what that left uncharged.
@@ -214,7 +217,7 @@ class Limiter:
         ReservationEnded (it was cancelled), TermsEnded and CountersMissing (resolve or seed, then settle again), and
         BucketStoreError. After any BucketStoreError it is safe to settle again.
         """
-        return self._counting_errors(lambda: self.store.settle(name, caller, key_cost, claims))
+        return self._counting_errors(lambda: self.store.settle(name, caller, key_cost, claims, likely))
 
     def extend(self, name: bytes, caller: bytes, ttl_seconds: int) -> int:
         """Keep an open reservation and its slots for `ttl_seconds` (at least 1) from now, by the store's clock.

@@ -152,10 +152,13 @@ class BucketStore(Protocol):
         Raises Undecided, CostExceedsBurst and TooManyReservations.
         """
 
-    def settle(self, name: bytes, caller: bytes, key_cost: int, claims: Sequence[Claim]) -> Settlement:
+    def settle(
+        self, name: bytes, caller: bytes, key_cost: int, claims: Sequence[Claim], likely: Sequence[bytes] = ()
+    ) -> Settlement:
         """Replace a reservation's estimate by the actual costs: `key_cost` of the limit `key`, and those of `claims`.
 
-        Epochs and policies don't matter. Settling twice is the same as once, by the first costs. Raises
+        `likely` are counters that the reservation may have in addition: a store on the network needs one round trip if
+        it knows them. Epochs and policies don't matter. Settling twice is the same as once, by the first costs. Raises
         ReservationUnknown, ReservationExpired, ReservationEnded, TermsEnded and CountersMissing.
         """
 

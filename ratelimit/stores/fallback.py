@@ -171,8 +171,10 @@ class FallbackStore:
         """Reserve by the primary. No mode has a fallback: no other host could settle what this one reserved."""
         return self._by_primary_only(lambda: self.primary.reserve(request, reservation, policy))
 
-    def settle(self, name: bytes, caller: bytes, key_cost: int, claims: Sequence[Claim]) -> Settlement:
-        return self._by_primary_only(lambda: self.primary.settle(name, caller, key_cost, claims))
+    def settle(
+        self, name: bytes, caller: bytes, key_cost: int, claims: Sequence[Claim], likely: Sequence[bytes] = ()
+    ) -> Settlement:
+        return self._by_primary_only(lambda: self.primary.settle(name, caller, key_cost, claims, likely))
 
     def extend(self, name: bytes, caller: bytes, ttl_seconds: int) -> int:
         return self._by_primary_only(lambda: self.primary.extend(name, caller, ttl_seconds))

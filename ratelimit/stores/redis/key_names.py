@@ -86,6 +86,10 @@ class KeyNames:
         """Return whether one call of a script can access the counters of a key's claims together."""
         return not (self._cluster and any(claim.is_shared for claim in claims))
 
+    def can_access(self, counter: bytes) -> bool:
+        """Return whether a script that has the record of the counter's key can access the counter."""
+        return not (self._cluster and counter.startswith(OWNER_PREFIX))
+
     def index(self, key: bytes) -> bytes | None:
         """Return the index that lists the key, or the keys that begin with it; None if there is none."""
         if key.startswith(ADDRESS_PREFIX):
