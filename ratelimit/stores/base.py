@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from time import time_ns
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from ratelimit.bucket import Outcome, Record, TakeRequest
 from ratelimit.claim import NO_POLICY, Claim, ClaimState, QuotaUse, Undecided
@@ -61,6 +61,13 @@ class Rebuild:
 
     at_ns: int
     reason: str
+
+
+class UsageScan(NamedTuple):
+    """What counts usage in a store, with its names: records of keys, and counters of usage by unit."""
+
+    records: Iterator[tuple[bytes, Record]]
+    units: Iterator[tuple[bytes, UnitCounter]]
 
 
 class BucketStore(Protocol):
@@ -186,6 +193,13 @@ class BucketStore(Protocol):
 
         Those that changed since `since_s`, in seconds since the Unix epoch, are all included. A store that cannot
         distinguish them yields others too.
+        """
+
+    def scan_usage(self, since_ns: int) -> UsageScan:
+        """Return the records of keys and the counters of usage by unit, each as `scan_records` and `scan_units` yield
+        them.
+
+        Read the records first. A store that has to look at everything finds both kinds at the same time.
         """
 
     def unit_counters(self, names: Sequence[bytes]) -> list[UnitCounter]:

@@ -21,6 +21,7 @@ from ratelimit.stores.base import (
     OutcomeUnknown,
     Rebuild,
     TakeResult,
+    UsageScan,
 )
 from ratelimit.stores.breaker import Breaker
 from ratelimit.stores.lmdb import LmdbStore
@@ -187,6 +188,9 @@ class FallbackStore:
 
     def scan_units(self, since_s: int = 0) -> Iterator[tuple[bytes, UnitCounter]]:
         return self.primary.scan_units(since_s)
+
+    def scan_usage(self, since_ns: int) -> UsageScan:
+        return self.primary.scan_usage(since_ns)
 
     def unit_counters(self, names: Sequence[bytes]) -> list[UnitCounter]:
         return self.primary.unit_counters(names)

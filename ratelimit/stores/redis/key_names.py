@@ -104,15 +104,25 @@ class KeyNames:
         """Return the pattern with which SCAN finds the counters of usage by unit."""
         return _escaped(b"{" + self._records) + b"*}:u:*"
 
+    def usage_pattern(self, prefix: bytes) -> bytes:
+        """Return the pattern with which SCAN finds the records of keys that begin with `prefix`, and their counters."""
+        return b"*" + self.scan_pattern(prefix)
+
+    def is_record(self, name: bytes) -> bool:
+        """Return whether it is the name of a record."""
+        return name.startswith(self._records)
+
     def counter_patterns(self) -> list[bytes]:
         """Return the patterns with which SCAN finds counters, and reservations."""
         of_keys = _escaped(b"{" + self._records) + b"*}:*"
         return [of_keys] if self._cluster else [of_keys, _escaped(self._owner_counters) + b"*"]
 
     def counter_of(self, name: bytes) -> bytes | None:
-        """Return the counter that has this name; None if it is a reservation or the number of open ones."""
+        """Return the counter that has this name; None if it is no counter of ours."""
         if name.startswith(self._owner_counters):
             return OWNER_PREFIX + name.removeprefix(self._owner_counters)
+        if not name.startswith(b"{" + self._records):
+            return None
         key, _, rest = name.removeprefix(b"{" + self._records).partition(b"}:")
         if rest.startswith(b"u:"):
             return self.unit_counter_of(name)
