@@ -2,19 +2,16 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from enum import StrEnum
 from time import monotonic
-from typing import TYPE_CHECKING, Final, TypeGuard, TypeVar
+from typing import TYPE_CHECKING, TypeGuard, TypeVar
 
 from ratelimit import metrics
 from ratelimit.bucket import Outcome, Record, TakeRequest
 from ratelimit.claim import NO_POLICY, Claim, ClaimState, QuotaUse, Undecided
 from ratelimit.idle_counters import StoredCounter
-from ratelimit.limit import CostExceedsBurst, Limit
-from ratelimit.quota_grants import GrantsUsedUp, measured_claims
+from ratelimit.limit import Limit
 from ratelimit.reservation import NewReservation, Reserved, Settlement
 from ratelimit.stores.base import (
-    ADDRESS_PREFIX,
     BucketStoreError,
     BucketStoreUnavailable,
     ClaimsUnsupported,
@@ -24,8 +21,9 @@ from ratelimit.stores.base import (
     UsageScan,
 )
 from ratelimit.stores.breaker import Breaker
+from ratelimit.stores.fallback_mode import FallbackMode
 from ratelimit.stores.lmdb import LmdbStore
-from ratelimit.stores.local_claims import has_quota, usage_claims, with_unmeasured
+from ratelimit.stores.local_decisions import LocalDecisions
 from ratelimit.stores.reconciliation import charge_primary
 from ratelimit.stores.unsettled_requests import UnsettledRequests
 from ratelimit.unit_counters import UnitCounter
@@ -36,21 +34,6 @@ if TYPE_CHECKING:
     from ratelimit.stores.redis.store import RedisStore
 
 _Result = TypeVar("_Result")
-
-_UNCONFIRMED_SECONDS: Final = 1.0
-
-
-class FallbackMode(StrEnum):
-    """What happens to requests during an outage of the remote store.
-
-    `LOCAL`: this host's own buckets decide, under the same limits, rates of plans included, and of each quota the host
-    grants a hundredth, and no more than what the database last knew to be left. `ALLOW`: every request of a key is
-    allowed, and counted on this host, but not by the limits of its plans. `DENY`: no request is allowed.
-    """
-
-    LOCAL = "local"
-    DENY = "deny"
-    ALLOW = "allow"
 
 
 class FallbackStore:
@@ -85,15 +68,14 @@ class FallbackStore:
         self._unsettled = None if local is None else UnsettledRequests(local, primary)
         self.breaker = Breaker(primary.url, self._probe)
         self.async_store = async_store
-        self._clock = clock
-        self._unconfirmed_until = 0.0
+        self._local_decisions = LocalDecisions(local, mode, primary.url, self._unsettled, clock)
 
     @property
     def confirms_epochs(self) -> bool:
         """Return whether a `take` now includes every published epoch."""
         # This stays false for a moment after a decision of the fallback. A caller checks it only after it has its
         # decision, and the primary may be back by then.
-        return self.breaker.closed and self._clock() >= self._unconfirmed_until
+        return self.breaker.closed and not self._local_decisions.is_recent
 
     def take(
         self,
@@ -107,13 +89,14 @@ class FallbackStore:
     ) -> Outcome:
         request = (key, limit, cost, epoch, slot, claims)
         return self._by_primary_or_fallback(
-            lambda: self.primary.take(*request, policy), lambda error: self._take_locally(request, policy, error)
+            lambda: self.primary.take(*request, policy),
+            lambda error: self._local_decisions.take(request, policy, error),
         )
 
     def take_many(self, requests: Sequence[TakeRequest], policy: int = NO_POLICY) -> Sequence[TakeResult]:
         return self._by_primary_or_fallback(
             lambda: self.primary.take_many(requests, policy),
-            lambda error: [self._try_take_locally(one, policy, error) for one in requests],
+            lambda error: [self._local_decisions.try_take(one, policy, error) for one in requests],
         )
 
     async def take_many_async(
@@ -124,7 +107,7 @@ class FallbackStore:
         An outcome is None if nothing was decided for that request and the caller has to use `take`.
         """
         if not self.breaker.closed:
-            return [self._try_take_locally(one, policy) for one in requests]
+            return [self._local_decisions.try_take(one, policy) for one in requests]
         results: Sequence[TakeResult | None]
         try:
             results = await self.async_store.take_many(requests, policy)
@@ -134,7 +117,7 @@ class FallbackStore:
         if failure is not None:
             self._record_failure(failure)
         return [
-            self._try_take_locally(one, policy, outcome) if _is_failure(outcome) else outcome
+            self._local_decisions.try_take(one, policy, outcome) if _is_failure(outcome) else outcome
             for one, outcome in zip(requests, results, strict=True)
         ]
 
@@ -143,7 +126,7 @@ class FallbackStore:
         await self.async_store.close()
 
     def policy(self) -> int:
-        return self._by_primary_or_fallback(self.primary.policy, lambda _: self._local_store().policy())
+        return self._by_primary_or_fallback(self.primary.policy, lambda _: self._local_decisions.store().policy())
 
     def set_policy(self, number: int) -> None:
         """Set the number of the policies in the primary, and in the local store if this host has used it."""
@@ -202,7 +185,9 @@ class FallbackStore:
         return self.primary.forget_counters(counters)
 
     def peek(self, key: bytes) -> Record:
-        return self._by_primary_or_fallback(lambda: self.primary.peek(key), lambda _: self._local_store().peek(key))
+        return self._by_primary_or_fallback(
+            lambda: self.primary.peek(key), lambda _: self._local_decisions.store().peek(key)
+        )
 
     def set_epoch(self, key: bytes, epoch: int) -> None:
         """Set the key's epoch in the primary, and in the local store if this host has used it."""
@@ -303,46 +288,6 @@ class FallbackStore:
         # Settle these before the breaker closes, while the primary responds again.
         if self._unsettled is not None:
             self._unsettled.settle()
-
-    def _local_store(self) -> LmdbStore:
-        if self.local is None:
-            raise BucketStoreError(f"{self.url} does not respond, and BUCKET_STORE_FALLBACK is deny")
-        self._unconfirmed_until = self._clock() + _UNCONFIRMED_SECONDS
-        return self.local
-
-    def _take_locally(
-        self, request: TakeRequest, policy: int = NO_POLICY, error: BucketStoreError | None = None
-    ) -> Outcome:
-        local = self._local_store()
-        metrics.FALLBACK_DECISIONS.inc()
-        key, limit, cost, epoch, slot, claims = request
-        # Attempts of an address stay limited in every mode, so that an outage doesn't allow unlimited guessing of
-        # secrets.
-        if self.mode is FallbackMode.ALLOW and not key.startswith(ADDRESS_PREFIX):
-            if limit is not None and cost > limit.burst:
-                raise CostExceedsBurst(cost, limit)
-            limit, policy = None, NO_POLICY
-        asked = usage_claims(claims) if self.mode is FallbackMode.ALLOW else claims
-        request = (key, limit, cost, epoch, slot, asked)
-        try:
-            # The primary may have counted this request already, so the local store must not count it yet.
-            if self._unsettled is not None and isinstance(error, OutcomeUnknown) and error.call is not None:
-                outcome = self._unsettled.take(request, error.call, policy)
-            elif has_quota(asked):
-                outcome = local.take_in_outage(request, policy)
-            else:
-                outcome = local.take(*request, policy)
-        except GrantsUsedUp:
-            raise BucketStoreUnavailable(f"{self.url} does not respond, and this host has no more of a quota") from None
-        return with_unmeasured(outcome, claims, measured_claims(asked)) if claims else outcome
-
-    def _try_take_locally(
-        self, request: TakeRequest, policy: int = NO_POLICY, error: BucketStoreError | None = None
-    ) -> TakeResult:
-        try:
-            return self._take_locally(request, policy, error)
-        except (CostExceedsBurst, Undecided, BucketStoreError) as raised:
-            return raised
 
 
 def _is_failure(result: TakeResult | None) -> TypeGuard[BucketStoreError]:

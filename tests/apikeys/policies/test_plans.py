@@ -17,7 +17,8 @@ from events.models import Event
 from latchkey.preconditions import PreconditionFailed
 from ratelimit.limiter import Limiter
 from ratelimit.stores import BucketStoreError, MemoryStore
-from ratelimit.stores.fallback import FallbackMode, FallbackStore
+from ratelimit.stores.fallback import FallbackStore
+from ratelimit.stores.fallback_mode import FallbackMode
 from ratelimit.stores.redis.address import parse_address
 from ratelimit.stores.redis.async_store import AsyncRedisStore
 from ratelimit.stores.redis.store import RedisStore

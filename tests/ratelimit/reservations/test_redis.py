@@ -15,7 +15,8 @@ from ratelimit.reservation_id import new_name
 from ratelimit.slots import MAX_SLOTS, pack_slots
 from ratelimit.stores import LmdbStore, MemoryStore, open_store
 from ratelimit.stores.base import BucketStoreError, BucketStoreUnavailable, ClaimsUnsupported
-from ratelimit.stores.fallback import FallbackMode, FallbackStore
+from ratelimit.stores.fallback import FallbackStore
+from ratelimit.stores.fallback_mode import FallbackMode
 from ratelimit.stores.redis.address import parse_address
 from ratelimit.stores.redis.async_store import AsyncRedisStore
 from ratelimit.stores.redis.key_names import KeyNames
