@@ -186,6 +186,10 @@ class Limiter(AddressAttempts, Reserver):
         """Return what the store has of each of these quotas, also if its period has ended; None if it has nothing."""
         return self.store.quota_uses(counters)
 
+    def decision_time_ns(self) -> int:
+        """Return the time of the store that decides now: that of this host if it decides during an outage."""
+        return self._fallback_store.decision_time_ns() if self._fallback_store else self.store.now_ns()
+
     def seed_quotas(self, uses: Sequence[QuotaUse]) -> None:
         """Merge what the database has of quotas into the store. It may be older than what the store has."""
         self.store.seed_quotas(uses)

@@ -213,6 +213,9 @@ class FallbackStore:
         return self.primary.generation()
 
     def now_ns(self) -> int:
+        return self.primary.now_ns()
+
+    def decision_time_ns(self) -> int:
         """Return the time of the store that decides now."""
         return self._deciding.now_ns()
 
