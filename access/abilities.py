@@ -15,7 +15,7 @@ ABILITIES: Final = {
     "apikeys.delete_plan": "Delete plans that nothing uses",
     "apikeys.view_owner": "See owners, and what they use of their limits",
     "apikeys.add_owner": "Add owners",
-    "apikeys.change_owner": "Change owners, and override and adjust their limits",
+    "apikeys.change_owner": "Change owners, override and adjust their limits, and move keys between them",
     "apikeys.delete_owner": "Delete owners without keys",
     "events.view_event": "See and export events",
     "events.view_webhookendpoint": "See webhooks",

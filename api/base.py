@@ -15,6 +15,7 @@ from api.throttling import KeyThrottle
 from apikeys.cache.key_cache import default_key_cache
 from apikeys.config_service import ConfigService
 from apikeys.errors import QuotaExceeded
+from apikeys.grants import OWNERS_WRITE
 from apikeys.models import APIKey
 from apikeys.policies.service import PolicyService
 from apikeys.representation import key_json, receipt_json
@@ -96,7 +97,9 @@ class KeyAPIView(APIView):
 def service_for(request: Request) -> ConfigService:
     """Return the ConfigService for the calling key, limited by its scopes and by the request's `If-Match`."""
     expected = parse_if_match(request.headers.get(headers.IF_MATCH))
-    return ConfigService(origin_of(request), authority=caller(request), expected=expected)
+    authority = caller(request)
+    moves_keys = authority.allows(OWNERS_WRITE)
+    return ConfigService(origin_of(request), authority=authority, expected=expected, moves_keys=moves_keys)
 
 
 def policies_for(request: Request) -> PolicyService:

@@ -76,8 +76,9 @@ class KeyItem(KeyAPIView):
         responses=keys.CHANGED_KEY,
     )
     def patch(self, request: Request, key_id: str) -> Response:
-        """Change a key. Fields that are not sent stay. The change applies to the next request. Without `keys:read` the
-        response has `key_id` and the fields that were sent, and no others.
+        """Change a key. Fields that are not sent stay. The change applies to the next request. To move a key from or to
+        an owner whose keys share limits also needs `owners:write`. Without `keys:read` the response has `key_id` and
+        the fields that were sent, and no others.
         """
         service = service_for(request)
         key = service.update(key_id, request.data)

@@ -11,8 +11,9 @@ from typing import Final
 from django.conf import settings
 
 from apikeys.errors import QuotaExceeded
+from ratelimit.address_attempts import AttemptKind
 from ratelimit.limit import Limit, parse_limit_text
-from ratelimit.limiter import AttemptKind, Limiter, default_limiter
+from ratelimit.limiter import Limiter, default_limiter
 from ratelimit.stores import BucketStoreError
 
 # An address that is over its limit still gets a few queries. Otherwise a valid credential that this process has

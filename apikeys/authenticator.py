@@ -18,6 +18,7 @@ from django.db import Error
 
 from apikeys.address_limit import AddressLimit, failure_limit
 from apikeys.auth_failures import count_failure
+from apikeys.batch_charging import BatchCharger
 from apikeys.cache.key_cache import HITS, KeyCache, default_key_cache
 from apikeys.cache.records import KeyRecord
 from apikeys.charging import UNCONFIRMED
@@ -33,13 +34,14 @@ from latchkey.buffered_metrics import CounterLike
 from latchkey.credentials import NOT_A_CREDENTIAL, Credential, ImportedToken, MalformedCredential
 from latchkey.peppers import Peppers
 from latchkey.problems import ProblemError
+from ratelimit.address_attempts import AttemptKind
 from ratelimit.costs import Costs
 from ratelimit.decision import Decision
-from ratelimit.limiter import AttemptKind, Limiter, default_limiter
+from ratelimit.limiter import Limiter, default_limiter
 from ratelimit.stores import BucketStoreError
 
 
-class Authenticator(ReservingCharger):
+class Authenticator(BatchCharger, ReservingCharger):
     """Authenticates credentials and takes tokens from the buckets of keys. `now` returns Unix time in seconds."""
 
     def __init__(

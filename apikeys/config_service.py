@@ -15,7 +15,7 @@ from apikeys.cache.epochs import known_epoch, publish_epoch
 from apikeys.cache.propagation_bound import propagation_bound
 from apikeys.change_events import as_json, change_entries, differ_as_json, expiry_entries
 from apikeys.errors import AlreadyRevoked, NotFound
-from apikeys.grants import check_grant
+from apikeys.grants import check_grant, refuse_move
 from apikeys.models import APIKey, KeySecret, SecretState, UsageMark, keep_related, keep_secrets
 from apikeys.new_secrets import new_secret, replace_secret
 from apikeys.peppers import configured_peppers
@@ -59,7 +59,8 @@ class ConfigService:
 
     `authority` is the key that makes the call. It limits which scopes may be granted, removed or, by a rotation,
     obtained; None (an operator) may grant all. `expected` are the states (epochs, or revisions of webhooks) on
-    which the caller based the change; None accepts any.
+    which the caller based the change; None accepts any. Without `moves_keys`, no key gets or leaves an owner that has a
+    row, and so limits that its keys share.
 
     Every method raises InvalidParameters, NotFound, AlreadyRevoked, PreconditionFailed or InsufficientScope, and
     changes nothing in that case.
@@ -71,12 +72,14 @@ class ConfigService:
         *,
         authority: AuthContext | None = None,
         expected: Collection[int] | None = None,
+        moves_keys: bool = True,
         limiter: Limiter | None = None,
         now: Callable[[], datetime] = timezone.now,
     ) -> None:
         self._origin = origin
         self._authority = authority
         self._expected = expected
+        self._moves_keys = moves_keys
         self._limiter = limiter or default_limiter()
         self._now = now
         self._effective_by: datetime | None = None
@@ -139,6 +142,8 @@ class ConfigService:
                 wanted: list[str] = changes["scopes"]  # type: ignore[assignment]
                 # Removing a scope that the caller lacks is forbidden too, not only granting it.
                 check_grant(self._authority, sorted(set(wanted) ^ set(key.scopes)), named=wanted)
+            if "owner" in changes and not self._moves_keys:
+                refuse_move(key.owner, str(changes["owner"]))
             if changes:
                 before = {name: current[name] for name in changes}
                 for name, value in changes.items():

@@ -25,6 +25,7 @@ from ratelimit.limiter import Limiter, default_limiter
 from ratelimit.reservation import KEY_ENTRY, Charge, Settlement, key_of
 from ratelimit.reservation_id import name_of
 from ratelimit.stores import BucketStoreError
+from ratelimit.unit_counters import name_of as unit_counter
 from ratelimit.violations import limit_name
 
 
@@ -78,12 +79,13 @@ class Settler:
         self._plan.ensure_known(costs)
         self._follow_policies()
         record, now_s = self._record(key_of(name).decode()), None
+        likely = self._counters_of(record) if record else ()
         for _ in range(MAX_ROUNDS):
             resolved = self._plan.of(record, costs, now_s) if record else None
             try:
                 with reservation_problems():
                     settlement = self._limiter.settle(
-                        name, caller.encode(), costs.requests, resolved.claims if resolved else ()
+                        name, caller.encode(), costs.requests, resolved.claims if resolved else (), likely
                     )
             except Undecided as reason:
                 if record is None:
@@ -128,6 +130,13 @@ class Settler:
             if record is None:
                 raise
         return record
+
+    def _counters_of(self, record: KeyRecord) -> list[bytes]:
+        """Return the counters that a reservation of the key can have, as far as its limits and their units say."""
+        limits = self._policies.limits_of(record)
+        key = record.auth.key_id.encode()
+        units = {limit.limit.unit for limit in limits} - {REQUESTS}
+        return [limit.counter for limit in limits] + [unit_counter(key, unit) for unit in sorted(units)]
 
     def _settled(self, settlement: Settlement, record: KeyRecord | None) -> Settled:
         limits: tuple[EffectiveLimit, ...] = ()

@@ -20,7 +20,8 @@ def config_service_for(request: HttpRequest, expected: Collection[int] | None = 
 
     It changes only what is in one of the states `expected`; None accepts every state.
     """
-    return ConfigService(operator_origin(request), expected=expected)
+    moves_keys = request.user.has_perm("apikeys.change_owner")
+    return ConfigService(operator_origin(request), expected=expected, moves_keys=moves_keys)
 
 
 def policy_service_for(request: HttpRequest, expected: Collection[int] | None = None) -> PolicyService:

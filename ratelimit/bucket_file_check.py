@@ -32,6 +32,7 @@ from ratelimit.bucket_file import (
 )
 from ratelimit.claim import KEY_COUNTER_PREFIX, OWNER_PREFIX
 from ratelimit.open_reservations import OPEN_PREFIX
+from ratelimit.quota_grants import GRANT_PREFIX
 from ratelimit.reservation import END_PREFIX, RESERVATION_PREFIX
 from ratelimit.unit_counters import UNIT_PREFIX
 
@@ -52,6 +53,7 @@ _PLAUSIBLE: Final = {
     OPEN_PREFIX: open_reservations.is_plausible,
     END_PREFIX: operator.not_,
     UNIT_PREFIX: unit_counters.is_plausible,
+    GRANT_PREFIX: counters.is_plausible,
 }
 
 

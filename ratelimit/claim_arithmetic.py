@@ -41,7 +41,9 @@ if its cost is more than the limit could ever allow. A plain tuple, because each
 """
 
 _Measured = tuple[bytes, int, int, int, int]
-"""(record, before, after, wait_ns, ends_s) of one claim: its counter's new record, and its value now and then."""
+"""(record, before, after, wait_ns, ends_s) of one claim: its counter's new record, and its value now and then. The
+record is empty if the counter stays as it is.
+"""
 
 
 def current_term(terms: Sequence[Term], now_s: int) -> int:
@@ -106,13 +108,15 @@ def ask(get: GetCounter, claims: Sequence[Claim], now_ns: int, holder: Holder | 
         elif term[2]:
             measured = _ask_slots(get(name), definition, term, cost, enforced, holder, now_ns)
         else:
-            measured = units_added(get(name), now_s, cost, 0, now_s), 0, 0, 0, now_s
+            # A cost of 0 makes no counter.
+            measured = units_added(get(name), now_s, cost, 0, now_s) if cost else b"", 0, 0, 0, now_s
         record, before, after, wait_ns, ends_s = measured
         if wait_ns and not isinstance(refused, CostExceedsClaim):
             # A reservation holds one slot, whatever it costs.
             impossible = cost > term.amount and not term.counts_slots
             refused = CostExceedsClaim(name, cost, term.amount) if impossible else True
-        records.append((name, record))
+        if record:
+            records.append((name, record))
         values.append(before)
         states.append((index, wait_ns > 0, after, wait_ns, ends_s))
     if missing:

@@ -81,7 +81,8 @@ def settle_quota(raw: bytes | None, entry: Entry, cost: int) -> Settled:
 def settle_units(raw: bytes | None, entry: Entry, cost: int, now_s: int) -> Settled:
     """Count what is charged in addition to an estimate or given back of it, in the quarter of the estimate."""
     more, less = max(0, cost - entry.reserved), max(0, entry.reserved - cost)
-    return Settled(added(raw, entry.ends_s, more, less, now_s), Result(True, cost, 0, 0, more, 0, 0))
+    record = added(raw, entry.ends_s, more, less, now_s) if more or less else None
+    return Settled(record, Result(True, cost, 0, 0, more, 0, 0))
 
 
 def free_slot(raw: bytes | None, entry: Entry, slot: bytes, now_s: int) -> Settled:

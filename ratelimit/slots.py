@@ -35,6 +35,11 @@ def is_plausible(raw: bytes) -> bool:
     return len(raw) % _SLOT.size == _DEFINITION.size
 
 
+def is_unused(raw: bytes, since_s: int) -> bool:
+    """Return whether a record is one of slots, and none of them was held at `since_s` or later."""
+    return is_plausible(raw) and not held(raw[_DEFINITION.size :], since_s - 1)
+
+
 def held(slots: bytes, now_s: int) -> dict[bytes, int]:
     """Return the ends of the slots that are held at `now_s`, by the ids of their reservations."""
     return {slot: ends_s for slot, ends_s in _SLOT.iter_unpack(slots) if ends_s > now_s}

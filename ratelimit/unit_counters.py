@@ -1,9 +1,10 @@
 """Counters of usage by unit: what a key was charged in one unit, and what was given back. Pure functions over records.
 
-Both totals only ever grow, so the background worker reads them with high-water marks. Each change belongs to a quarter
-of an hour, the one in which the request was decided, because periods of quotas begin at quarters in every time zone. A
-record has PLACES pairs of totals, and a quarter uses the place of its number modulo PLACES. So for as long as a
-reservation is open, what it is given back is counted in the quarter in which it was charged.
+Both totals only ever grow, so the background worker reads them with high-water marks. After TOTALS they begin again at
+0, and the difference to a mark is taken modulo TOTALS, as that of two serial numbers (RFC 1982). Each change belongs to
+a quarter of an hour, the one in which the request was decided, because periods of quotas begin at quarters in every
+time zone. A record has PLACES pairs of totals, and a quarter uses the place of its number modulo PLACES. So for as long
+as a reservation is open, what it is given back is counted in the quarter in which it was charged.
 """
 
 from collections.abc import Mapping
@@ -18,8 +19,12 @@ QUARTER_SECONDS: Final = 900
 PLACES: Final = 6
 """An hour, the longest time to live of a reservation, touches five quarters."""
 
-MAX_TOTAL: Final = 1 << 59
-"""Where a total stays: the sums of several in the database still have 63 bits."""
+TOTALS: Final = 1 << 60
+"""How many values a total can have: the sums of all places in the database still have 63 bits.
+
+A total that is ahead of its mark by half of them or more counts as one that went back. So at most 2^59 units of a place
+are counted between two passes of the background worker: 576 requests of the largest cost.
+"""
 
 _HEAD: Final = Struct("<Q")
 _PLACE: Final = Struct("<QQQ")
@@ -81,8 +86,8 @@ def added(raw: bytes | None, at_s: int, charged: int, returned: int, now_s: int)
     # A later quarter may have the place by now. And a clock that was ahead must not keep usage in the future.
     place = _PLACE.pack(
         min(max(known_s, at_s), now_s),
-        min(known_charged + charged, MAX_TOTAL),
-        min(known_returned + returned, MAX_TOTAL),
+        (known_charged + charged) % TOTALS,
+        (known_returned + returned) % TOTALS,
     )
     changed_s = _HEAD.pack(max(*_HEAD.unpack_from(raw), now_s))
     return b"".join((changed_s, raw[_HEAD.size : begin], place, raw[end:]))
@@ -95,7 +100,7 @@ def load(raw: bytes | None) -> UnitCounter:
     (changed_s,) = _HEAD.unpack_from(raw)
     counter = UnitCounter(changed_s, tuple(map(Place._make, _PLACE.iter_unpack(raw[_HEAD.size :]))))
     is_sound = changed_s <= FOREVER_S and all(
-        place.at_s <= FOREVER_S and max(place.charged, place.returned) <= MAX_TOTAL for place in counter.places
+        place.at_s <= FOREVER_S and max(place.charged, place.returned) < TOTALS for place in counter.places
     )
     return counter if is_sound else UNUSED
 

@@ -9,7 +9,7 @@ from api.schemas.fields import KEY_ID, SOON, Shape, example, filled_text_field, 
 from health.guard_rails import BY_NAME, Severity
 from health.local_health import Status
 from health.waivers import MAX_DURATION
-from ratelimit.stores.fallback import FallbackMode
+from ratelimit.stores.fallback_mode import FallbackMode
 
 GUARD_RAIL_NAMES: Final = [(name, name) for name in BY_NAME]
 READY: Final = [(status.value, status.value) for status in Status if status.is_ready]

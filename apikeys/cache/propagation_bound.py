@@ -8,7 +8,7 @@ from django.conf import settings
 
 from apikeys.cache.key_cache import TTL_SECONDS
 from ratelimit.limiter import Limiter
-from ratelimit.stores.fallback import FallbackMode
+from ratelimit.stores.fallback_mode import FallbackMode
 
 _ALMOST_A_MILLISECOND: Final = timedelta(microseconds=999)
 

@@ -1,6 +1,6 @@
 """Changes of plans."""
 
-from typing import Any
+from typing import Any, Final
 
 from apikeys.models import APIKey, Owner, Plan
 from apikeys.policies.errors import InUse, PlanNotFound
@@ -13,12 +13,16 @@ from latchkey.problems import FieldError
 from latchkey.validation import InvalidParameters, clean, without_unchanged
 from ratelimit.plan_limit import PlanLimit, Shared, parse_plan_limits
 
+MAX_UNITS: Final = 256
+"""How many units all plans together can name."""
+
 
 def create_plan(change: PolicyChange, values: object) -> Plan:
     """Create a plan from name (required) and limits (required)."""
     cleaned: dict[str, Any] = clean(values, PLAN_RULES, change.now, required=("name", "limits"))
     if Plan.objects.filter(name=cleaned["name"]).exists():
         raise _rejected("/name", "not-unique", "Another plan has this name.")
+    _check_units(cleaned["name"], (), parse_plan_limits(cleaned["limits"]))
     plan = Plan(name=cleaned["name"], created_at=change.now, number=change.number)
     plan.set_limits(cleaned["limits"])
     plan.save(force_insert=True)
@@ -36,6 +40,7 @@ def change_plan(change: PolicyChange, name: str, values: object) -> Plan:
     limits = parse_plan_limits(cleaned["limits"])
     _check_identities(plan.parsed_limits, limits)
     _check_users(name, plan.parsed_limits, limits)
+    _check_units(name, plan.parsed_limits, limits)
     plan.set_limits(cleaned["limits"])
     plan.number, plan.revision = change.number, plan.revision + 1
     plan.save(update_fields=["limits", "enforces_for_keys", "enforces_for_owners", "number", "revision"])
@@ -91,6 +96,20 @@ def _check_users(name: str, before: tuple[PlanLimit, ...], limits: tuple[PlanLim
     if clashing := keys_with_clash(name, limits):
         detail = f"A key would get two limits of the same name, for example {', '.join(clashing)}."
         raise _rejected("/limits", "duplicate-limit", detail)
+
+
+def _check_units(name: str, before: tuple[PlanLimit, ...], limits: tuple[PlanLimit, ...]) -> None:
+    """Raise InvalidParameters if all plans together would name too many units."""
+    units = {limit.unit for limit in limits}
+    added = units - {limit.unit for limit in before}
+    if not added:
+        return
+    others = {limit.unit for plan in Plan.objects.exclude(name=name) for limit in plan.parsed_limits}
+    # A key has a counter for each unit that it uses, and rows.
+    if (added := added - others) and len(others | units) > MAX_UNITS:
+        detail = f"All plans together can name {MAX_UNITS} units. Use one that a plan names, or delete unused plans."
+        faults = [index for index, limit in enumerate(limits) if limit.unit in added]
+        raise InvalidParameters.of([FieldError(f"/limits/{index}/unit", "too-many", detail) for index in faults])
 
 
 def _rejected(pointer: str, code: str, detail: str) -> InvalidParameters:

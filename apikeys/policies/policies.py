@@ -123,7 +123,7 @@ class Policies:
         """
         # The store's time, because a quota that was never used begins with the period of this seed. A node whose clock
         # is ahead would begin the next period too early.
-        now_s = self._limiter.store.now_ns() // NS_PER_SECOND
+        now_s = self._limiter.decision_time_ns() // NS_PER_SECOND
         wanted = [limit for limit in self.limits_of(record) if limit.counter in counters and limit.limit.quota]
         self._raise_while_down()
         with query_deadline(QUERY_DEADLINE_SECONDS):

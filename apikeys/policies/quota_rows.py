@@ -8,7 +8,7 @@ from django.db import connection, transaction
 
 from apikeys.models import QuotaUse
 from events.lock_timeout import set_lock_timeout
-from ratelimit.claim import Claim
+from ratelimit.claim import KEY_COUNTER_PREFIX, Claim
 from ratelimit.claim import QuotaUse as Use
 
 # The row changes if the use counts something else, belongs to a later period, or is the one that counts: that with the
@@ -75,6 +75,12 @@ def uses_lost_by(stored: Iterable[Use | None], known: Iterable[Use]) -> list[Use
 def read_uses(counters: Iterable[bytes]) -> list[Use]:
     """Return what the database has of these quotas. Raises django.db.Error."""
     return [row.use for row in QuotaUse.objects.filter(counter__in=[counter.decode() for counter in counters])]
+
+
+def subject_of(counter: str) -> tuple[bool, str, str]:
+    """Return whether a counter is a key's, the key ID or the number of the owner's row, and the name of the limit."""
+    kind, subject, limit = counter.split(":")
+    return kind == KEY_COUNTER_PREFIX.decode()[0], subject, limit
 
 
 def _seed(claim: Claim, known: Use | None) -> Use:

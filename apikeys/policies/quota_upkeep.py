@@ -7,14 +7,13 @@ from typing import Final
 from django.db.models import F, Q, QuerySet
 
 from apikeys.models import Owner, QuotaUse
-from apikeys.policies.quota_rows import uses_lost_by
+from apikeys.policies.quota_rows import subject_of, uses_lost_by
 from events.change import change
 from events.draft import Entry
 from events.lock_timeout import set_lock_timeout
 from events.origin import Origin
 from events.types import EventType
 from latchkey.timestamps import rfc3339
-from ratelimit.claim import KEY_COUNTER_PREFIX
 from ratelimit.limiter import Limiter
 
 RECENT: Final = timedelta(hours=1)
@@ -81,7 +80,7 @@ def _recent_rows(found: QuerySet[QuotaUse], now: datetime) -> Iterator[Sequence[
 
 
 def _entries(rows: Sequence[QuotaUse]) -> list[Entry]:
-    subjects = [_subject(row.counter) for row in rows]
+    subjects = [subject_of(row.counter) for row in rows]
     numbers = [int(subject) for is_key, subject, _ in subjects if not is_key]
     owners = dict(Owner.objects.filter(pk__in=numbers).values_list("pk", "name"))
     entries = []
@@ -97,9 +96,3 @@ def _entries(rows: Sequence[QuotaUse]) -> list[Entry]:
         }
         entries.append(Entry(EventType.QUOTA_REACHED, subject if is_key else "", data))
     return entries
-
-
-def _subject(counter: str) -> tuple[bool, str, str]:
-    """Return whether a counter is a key's, the key ID or the number of the owner's row, and the name of the limit."""
-    kind, subject, limit = counter.split(":")
-    return kind == KEY_COUNTER_PREFIX.decode()[0], subject, limit

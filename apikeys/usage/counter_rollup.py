@@ -34,17 +34,26 @@ class CounterRollup(ABC, Generic[_Counter]):
         self._since_ns = 0
         self._size = BatchSize()
 
-    def write_pending(self, source: int, should_continue: Callable[[], bool]) -> int:
-        """Write what is not in the database yet, in batches, as long as `should_continue` returns true.
-
-        `source` is the store's primary key in `UsageSource`. Return the number of counters that were ahead of their
-        marks. Raises BucketStoreError.
-        """
-        started_ns = self._store.now_ns()
+    def since(self, started_ns: int) -> int:
+        """Return since when changes have to be read by a pass that starts now, by the store's clock."""
         if started_ns < self._since_ns:
             # The clock was set back, so times of use can't be compared. Read every counter.
             self._since_ns = 0
-        changed = self._changed(self._since_ns)
+        return self._since_ns
+
+    def write_pending(
+        self,
+        found: Iterator[tuple[bytes, _Counter]],
+        started_ns: int,
+        source: int,
+        should_continue: Callable[[], bool],
+    ) -> int:
+        """Write what is not in the database yet, in batches, as long as `should_continue` returns true.
+
+        `found` has the counters of a pass that started at `started_ns`. `source` is the store's primary key in
+        `UsageSource`. Return the number of counters that were ahead of their marks. Raises BucketStoreError.
+        """
+        changed = ((name.decode(), counter) for name, counter in found if self._changed_ns(counter) >= self._since_ns)
         written = overtaken = 0
         while batch := dict(islice(changed, min(self._size.keys, self._most))):
             if not should_continue():
@@ -76,8 +85,8 @@ class CounterRollup(ABC, Generic[_Counter]):
         return written
 
     @abstractmethod
-    def _changed(self, since_ns: int) -> Iterator[tuple[str, _Counter]]:
-        """Yield the counters that changed since a time, with their names."""
+    def _changed_ns(self, counter: _Counter) -> int:
+        """Return when a counter was last changed."""
 
     @abstractmethod
     def _read(self, names: Sequence[str]) -> Mapping[str, _Counter]:

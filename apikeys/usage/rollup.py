@@ -6,7 +6,7 @@ nothing twice. Several stores may count for one key, each with its own marks: th
 the store of each node for its outages (ADR 2, ADR 13, ADR 15).
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from time import monotonic
 from typing import Final
 
@@ -17,7 +17,6 @@ from apikeys.usage.units import CountedUnits, write_units
 from ratelimit.bucket import Record
 from ratelimit.limit import NS_PER_SECOND
 from ratelimit.stores import BucketStore
-from ratelimit.stores.base import KEY_PREFIX
 from ratelimit.unit_counters import UnitCounter
 
 PAUSE_TO_WORK: Final = 3
@@ -65,18 +64,20 @@ class UsageRollup:
             # next generation, and would be counted under both.
             return should_continue() and self._store.generation() == generation
 
-        written = self._requests.write_pending(source, may_write)
-        self._units.write_pending(source, may_write)
+        started_ns = self._store.now_ns()
+        since_ns = min(self._requests.since(started_ns), self._units.since(started_ns))
+        records, units = self._store.scan_usage(since_ns)
+        written = self._requests.write_pending(records, started_ns, source, may_write)
+        self._units.write_pending(units, started_ns, source, may_write)
         return written
 
 
 class _RequestRollup(CounterRollup[Record]):
     """Rollup of the requests that keys' records count."""
 
-    def _changed(self, since_ns: int) -> Iterator[tuple[str, Record]]:
-        for key, record in self._store.scan_records(KEY_PREFIX, since_ns):
-            if record.used_ns and record.used_ns >= since_ns:
-                yield key.decode(), record
+    def _changed_ns(self, counter: Record) -> int:
+        # One that was never used has nothing to write.
+        return counter.used_ns or -1
 
     def _read(self, names: Sequence[str]) -> Mapping[str, Record]:
         return {name: self._store.peek(name.encode()) for name in names}
@@ -91,11 +92,9 @@ class _UnitRollup(CounterRollup[UnitCounter]):
     # A counter has up to six places with six values each, and a statement of SQLite takes 32,766 values.
     _most = 800
 
-    def _changed(self, since_ns: int) -> Iterator[tuple[str, UnitCounter]]:
-        since_s = since_ns // NS_PER_SECOND
-        for name, counter in self._store.scan_units(since_s):
-            if counter.changed_s >= since_s:
-                yield name.decode(), counter
+    def _changed_ns(self, counter: UnitCounter) -> int:
+        # To the end of its second.
+        return (counter.changed_s + 1) * NS_PER_SECOND
 
     def _read(self, names: Sequence[str]) -> Mapping[str, UnitCounter]:
         return dict(zip(names, self._store.unit_counters([name.encode() for name in names]), strict=True))

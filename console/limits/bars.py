@@ -5,12 +5,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
-from apikeys.models import QuotaUse
 from apikeys.policies.effective import SUBJECT_OWNER, EffectiveLimit
+from apikeys.policies.limit_uses import LimitUse, read_uses, uses_in_database
 from console.formatting import format_limit
 from console.limits.words import amount_words
-from ratelimit.claim import FOREVER_S, Claim, ClaimState, TermsEnded
-from ratelimit.decision import Decision
+from ratelimit.claim import FOREVER_S
 from ratelimit.limit import Limit
 from ratelimit.limiter import Limiter
 from ratelimit.plan_limit import DEFAULT_UNIT, Mode
@@ -76,71 +75,29 @@ def bars_of(limits: Sequence[EffectiveLimit], limiter: Limiter, now: datetime) -
     """Return the bars of the limits, in their order. Nothing is taken or written."""
     now_s = int(now.timestamp())
     try:
-        claims, states = _look(limits, limiter, now_s)
-        is_live = True
+        uses, is_live = read_uses(limits, limiter, now_s), True
     except BucketStoreError:
-        claims, states, is_live = _claims(limits, now_s), {}, False
-    unknown = [counter for counter, claim in claims.items() if counter not in states and claim.terms[0].limit is None]
-    rows = {row.counter.encode(): row for row in QuotaUse.objects.filter(counter__in=[one.decode() for one in unknown])}
-    found = [
-        _bar(limit, claims[limit.counter], states.get(limit.counter), rows.get(limit.counter), now_s)
-        for limit in limits
-    ]
-    return Bars(tuple(found), is_live)
+        uses, is_live = uses_in_database(limits, now_s), False
+    return Bars(tuple(_bar(use, now_s) for use in uses), is_live)
 
 
-def _claims(limits: Sequence[EffectiveLimit], now_s: int) -> dict[bytes, Claim]:
-    return {limit.counter: limit.claim(0, now_s) for limit in limits}
-
-
-def _look(
-    limits: Sequence[EffectiveLimit], limiter: Limiter, now_s: int
-) -> tuple[dict[bytes, Claim], dict[bytes, ClaimState]]:
-    """Return the claims, and the states of those whose counters the store has. Raises BucketStoreError."""
-    claims = _claims(limits, now_s)
-    if not claims:
-        return {}, {}
-    states = limiter.peek_claims(list(claims.values()))
-    ended = next((state for state in states if isinstance(state, TermsEnded)), None)
-    if ended is not None:
-        # The store's clock is ahead of this one.
-        claims = _claims(limits, ended.now_s)
-        states = limiter.peek_claims(list(claims.values()))
-    known = zip(claims, states, strict=True)
-    return claims, {counter: state for counter, state in known if isinstance(state, ClaimState)}
-
-
-def _bar(limit: EffectiveLimit, claim: Claim, state: ClaimState | None, row: QuotaUse | None, now_s: int) -> LimitBar:
-    stated = limit.stated(now_s)
-    override = limit.override if stated is not limit.limit else None
-    usual = {
-        "name": stated.name,
-        "text": amount_words(stated),
-        "unit": "" if stated.unit == DEFAULT_UNIT else stated.unit,
-        "kind": stated.kind,
-        "is_shared": limit.subject == SUBJECT_OWNER,
-        "is_observed": stated.mode is Mode.OBSERVE,
-        "override": override.id if override else None,
-        "until": moment(override.until_s) if override else None,
-    }
-    term = claim.terms[state.term if state else 0]
-    if term.counts_slots:
-        return LimitBar(total=term.quota, used=state.value if state else None, **usual)  # type: ignore[arg-type]
-    if term.limit is not None:
-        rate = _of_rate(term.limit, state.value) if state else {}
-        return LimitBar(total=term.limit.burst, **rate, **usual)  # type: ignore[arg-type]
-    if state is not None:
-        used, ends_s = state.value, state.ends_s
-    elif row is not None and row.definition == claim.definition and row.ends_s > now_s:
-        used, ends_s = row.used, row.ends_s
-    else:
-        used, ends_s = 0, term.ends_s
-    return LimitBar(total=term.quota, used=used, resets_at=moment(ends_s), **usual)  # type: ignore[arg-type]
-
-
-def _of_rate(rate: Limit, debt: int) -> dict[str, int]:
-    bucket = Decision(rate, True, debt, 0, 0)
-    return {"used": rate.burst - bucket.remaining, "reset_seconds": bucket.reset_seconds}
+def _bar(use: LimitUse, now_s: int) -> LimitBar:
+    stated = use.limit.stated(now_s)
+    override = use.limit.override if stated is not use.limit.limit else None
+    return LimitBar(
+        name=stated.name,
+        text=amount_words(stated),
+        total=use.term.amount,
+        used=use.used,
+        unit="" if stated.unit == DEFAULT_UNIT else stated.unit,
+        kind=stated.kind,
+        is_shared=use.limit.subject == SUBJECT_OWNER,
+        is_observed=stated.mode is Mode.OBSERVE,
+        reset_seconds=use.reset_seconds,
+        resets_at=moment(use.ends_s) if use.ends_s else None,
+        override=override.id if override else None,
+        until=moment(override.until_s) if override else None,
+    )
 
 
 def moment(seconds: int) -> datetime | None:

@@ -21,7 +21,7 @@ from latchkey.cli.exit_codes import COULD_NOT, REFUSED
 from ratelimit.limiter import default_limiter
 from ratelimit.stores import BucketStoreError
 from ratelimit.stores.base import BucketStoreUnavailable
-from ratelimit.stores.fallback import FallbackMode
+from ratelimit.stores.fallback_mode import FallbackMode
 from ratelimit.stores.redis.address import RedisAddress, parse_address
 from ratelimit.stores.redis.diagnosis import permanent_fault
 

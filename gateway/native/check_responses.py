@@ -6,9 +6,9 @@ from typing import Final, TypeGuard
 
 import structlog
 
+from apikeys.batch_charging import ChargeResult
 from apikeys.callers.countdown import Countdown
 from apikeys.callers.recorder import CALLERS
-from apikeys.charging import ChargeResult
 from gateway.calls import Call, GatewayResponse, error_response
 from gateway.check import above_limit, response_to
 from gateway.native import endpoint, metrics

@@ -9,7 +9,7 @@ from typing import Final
 
 import structlog
 
-from apikeys.charging import ChargeRequest, ChargeResult
+from apikeys.batch_charging import ChargeRequest, ChargeResult
 from apikeys.pending_authentication import AuthenticationResult
 from gateway.check import credential_of
 from gateway.native import lookups, metrics

@@ -1,15 +1,20 @@
 """Local buckets of a node: what it decided itself during an outage, until that is charged and written down."""
 
 from collections.abc import Callable
+from typing import Final
 
 from apikeys.address_limit import failure_limit
+from apikeys.usage.idle_counters import forget_idle_counters
 from apikeys.usage.rollup import UsageRollup
+from ratelimit.limit import NS_PER_SECOND
 from ratelimit.limiter import Limiter
 from ratelimit.stores import BucketStore, LmdbStore
 from ratelimit.stores.fallback import FallbackStore
 
 Work = Callable[[Callable[[], bool]], bool]
 """Work in batches. It gets `should_continue`, and returns whether it was completed."""
+
+_SWEEP_EVERY_NS: Final = 3600 * NS_PER_SECOND
 
 
 class LocalBuckets:
@@ -23,6 +28,7 @@ class LocalBuckets:
         self._local = local
         self._rollup = UsageRollup(local)
         self._completed: dict[str, int] = {}
+        self._sweep_due_ns = 0
 
     @classmethod
     def of(cls, store: BucketStore) -> "LocalBuckets | None":
@@ -40,10 +46,14 @@ class LocalBuckets:
         self._if_changed("write_usage", lambda go_on: self._rollup.write_pending(go_on) >= 0, should_continue)
 
     def tidy(self) -> None:
-        """Free what killed processes held, and forget addresses whose bucket is full again."""
+        """Free what killed processes held, and forget addresses whose bucket is full again, and idle counters."""
         if self._local.exists:
             self._local.clean_up()
             Limiter(self._local).forget_idle_addresses(failure_limit())
+            now_ns = self._local.now_ns()
+            if now_ns >= self._sweep_due_ns:
+                self._sweep_due_ns = now_ns + _SWEEP_EVERY_NS
+                forget_idle_counters(self._local)
 
     def _if_changed(self, name: str, work: Work, should_continue: Callable[[], bool]) -> None:
         """Do `work` if the buckets changed since it was last completed: there may be a million to look at."""

@@ -17,9 +17,11 @@ from apikeys.idempotency import prune_idempotency_records
 from apikeys.key_counts import count_keys
 from apikeys.peppers import configured_peppers
 from apikeys.policies.policy_change import publish_last_number
+from apikeys.policies.quota_retention import QuotaRetention
 from apikeys.policies.quota_upkeep import append_quota_events, lift_store
 from apikeys.system_keys import revoke_unused_system_keys
 from apikeys.usage.high_water_marks import prune_marks
+from apikeys.usage.idle_counters import forget_idle_counters
 from apikeys.usage.ranking import rank_usage_if_due
 from apikeys.usage.retention import prune_usage
 from apikeys.usage.rollup import UsageRollup
@@ -78,6 +80,7 @@ class Task:
 def tasks(limiter: Limiter) -> tuple[Task, ...]:
     """Return all of the steward's tasks in order: those that lose something if they are late come first."""
     rollup = UsageRollup(limiter.store)
+    quotas = QuotaRetention(limiter)
     return (
         Task("publish_epochs", lambda run: publish_recent_epochs(limiter, run.now, run.should_continue)),
         Task("publish_policies", lambda _run: publish_last_number(limiter)),
@@ -105,6 +108,8 @@ def tasks(limiter: Limiter) -> tuple[Task, ...]:
         Task("revoke_unused_system_keys", _revoke_unused_system_keys, EVERY_HOUR),
         Task("forget_usage", lambda run: prune_usage(run.now, run.should_continue), EVERY_MINUTE),
         Task("forget_callers", lambda run: prune_callers(run.now, run.should_continue), EVERY_HOUR),
+        Task("forget_counters", lambda run: forget_idle_counters(limiter.store, run.should_continue), EVERY_HOUR),
+        Task("forget_quotas", lambda run: quotas.prune(run.now, run.should_continue), EVERY_HOUR),
         Task("forget_gone_stores", lambda run: prune_marks(run.should_continue), EVERY_HOUR),
         Task("forget_old_requests", lambda run: prune_idempotency_records(run.now, run.should_continue), EVERY_HOUR),
         Task("forget_old_deliveries", lambda run: prune_attempts(run.now), EVERY_HOUR),

@@ -3,10 +3,11 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from time import time_ns
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from ratelimit.bucket import Outcome, Record, TakeRequest
 from ratelimit.claim import NO_POLICY, Claim, ClaimState, QuotaUse, Undecided
+from ratelimit.idle_counters import StoredCounter
 from ratelimit.limit import CostExceedsBurst, Limit
 from ratelimit.reservation import NewReservation, Reserved, Settlement
 from ratelimit.unit_counters import UnitCounter
@@ -60,6 +61,13 @@ class Rebuild:
 
     at_ns: int
     reason: str
+
+
+class UsageScan(NamedTuple):
+    """What counts usage in a store, with its names: records of keys, and counters of usage by unit."""
+
+    records: Iterator[tuple[bytes, Record]]
+    units: Iterator[tuple[bytes, UnitCounter]]
 
 
 class BucketStore(Protocol):
@@ -151,10 +159,13 @@ class BucketStore(Protocol):
         Raises Undecided, CostExceedsBurst and TooManyReservations.
         """
 
-    def settle(self, name: bytes, caller: bytes, key_cost: int, claims: Sequence[Claim]) -> Settlement:
+    def settle(
+        self, name: bytes, caller: bytes, key_cost: int, claims: Sequence[Claim], likely: Sequence[bytes] = ()
+    ) -> Settlement:
         """Replace a reservation's estimate by the actual costs: `key_cost` of the limit `key`, and those of `claims`.
 
-        Epochs and policies don't matter. Settling twice is the same as once, by the first costs. Raises
+        `likely` are counters that the reservation may have in addition: a store on the network needs one round trip if
+        it knows them. Epochs and policies don't matter. Settling twice is the same as once, by the first costs. Raises
         ReservationUnknown, ReservationExpired, ReservationEnded, TermsEnded and CountersMissing.
         """
 
@@ -184,8 +195,21 @@ class BucketStore(Protocol):
         distinguish them yields others too.
         """
 
+    def scan_usage(self, since_ns: int) -> UsageScan:
+        """Return the records of keys and the counters of usage by unit, each as `scan_records` and `scan_units` yield
+        them.
+
+        Read the records first. A store that has to look at everything finds both kinds at the same time.
+        """
+
     def unit_counters(self, names: Sequence[bytes]) -> list[UnitCounter]:
         """Return these counters of usage by unit; an unused one for each that the store doesn't have."""
+
+    def idle_counters(self) -> Iterator[StoredCounter]:
+        """Yield the counters that `ratelimit.idle_counters` calls idle, without blocking writers."""
+
+    def forget_counters(self, counters: Sequence[StoredCounter]) -> list[bytes]:
+        """Delete in one step those of these counters that still have the given value. Return their names."""
 
     def peek(self, key: bytes) -> Record:
         """Return the key's current record; an empty one if the key was never used."""

@@ -6,7 +6,8 @@ from typing import cast
 from django.conf import settings
 
 from ratelimit.stores import BucketStore, LmdbStore, open_store
-from ratelimit.stores.fallback import FallbackMode, FallbackStore
+from ratelimit.stores.fallback import FallbackStore
+from ratelimit.stores.fallback_mode import FallbackMode
 
 
 def configured_store() -> BucketStore:

@@ -1,15 +1,17 @@
 """The part of a bucket store on this host that counts for plans: it runs pure functions in its own transactions."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final, TypeVar
 
 from ratelimit import unit_counters
+from ratelimit.bucket import Record
 from ratelimit.bucket_file import POLICY_KEY
 from ratelimit.claim import NO_POLICY, Claim, ClaimState, PolicyOutdated, QuotaUse, Undecided
 from ratelimit.claim_arithmetic import peek
 from ratelimit.counters import CounterStorage
+from ratelimit.limit import NS_PER_SECOND
 from ratelimit.quotas import adjust, seed, use_of
-from ratelimit.stores.base import Clock
+from ratelimit.stores.base import KEY_PREFIX, Clock, UsageScan
 from ratelimit.unit_counters import UnitCounter
 
 _from_bytes: Final = int.from_bytes
@@ -60,6 +62,15 @@ class CounterStore:
 
     def adjust(self, claim: Claim, *, used: int | None = None, add: int | None = None) -> ClaimState:
         return self._with_counters(lambda storage: adjust(storage, claim, used, add or 0, self.now_ns()))
+
+    def scan_records(self, prefix: bytes = b"", since_ns: int = 0) -> Iterator[tuple[bytes, Record]]:
+        raise NotImplementedError
+
+    def scan_units(self, since_s: int = 0) -> Iterator[tuple[bytes, UnitCounter]]:
+        raise NotImplementedError
+
+    def scan_usage(self, since_ns: int) -> UsageScan:
+        return UsageScan(self.scan_records(KEY_PREFIX, since_ns), self.scan_units(since_ns // NS_PER_SECOND))
 
     def unit_counters(self, names: Sequence[bytes]) -> list[UnitCounter]:
         return self._with_counters(

@@ -2,27 +2,28 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from enum import StrEnum
 from time import monotonic
-from typing import TYPE_CHECKING, Final, TypeGuard, TypeVar
+from typing import TYPE_CHECKING, TypeGuard, TypeVar
 
 from ratelimit import metrics
 from ratelimit.bucket import Outcome, Record, TakeRequest
 from ratelimit.claim import NO_POLICY, Claim, ClaimState, QuotaUse, Undecided
-from ratelimit.limit import CostExceedsBurst, Limit
+from ratelimit.idle_counters import StoredCounter
+from ratelimit.limit import Limit
 from ratelimit.reservation import NewReservation, Reserved, Settlement
 from ratelimit.stores.base import (
-    ADDRESS_PREFIX,
     BucketStoreError,
     BucketStoreUnavailable,
     ClaimsUnsupported,
     OutcomeUnknown,
     Rebuild,
     TakeResult,
+    UsageScan,
 )
 from ratelimit.stores.breaker import Breaker
+from ratelimit.stores.fallback_mode import FallbackMode
 from ratelimit.stores.lmdb import LmdbStore
-from ratelimit.stores.local_claims import local_claims, usage_claims, with_unmeasured
+from ratelimit.stores.local_decisions import LocalDecisions
 from ratelimit.stores.reconciliation import charge_primary
 from ratelimit.stores.unsettled_requests import UnsettledRequests
 from ratelimit.unit_counters import UnitCounter
@@ -33,21 +34,6 @@ if TYPE_CHECKING:
     from ratelimit.stores.redis.store import RedisStore
 
 _Result = TypeVar("_Result")
-
-_UNCONFIRMED_SECONDS: Final = 1.0
-
-
-class FallbackMode(StrEnum):
-    """What happens to requests during an outage of the remote store.
-
-    `LOCAL`: this host's own buckets decide, under the same limits, rates of plans included. A request with an enforced
-    quota fails, and quotas that are only observed don't count it. `ALLOW`: every request of a key is allowed, and
-    counted on this host, but not by the limits of its plans. `DENY`: no request is allowed.
-    """
-
-    LOCAL = "local"
-    DENY = "deny"
-    ALLOW = "allow"
 
 
 class FallbackStore:
@@ -82,15 +68,14 @@ class FallbackStore:
         self._unsettled = None if local is None else UnsettledRequests(local, primary)
         self.breaker = Breaker(primary.url, self._probe)
         self.async_store = async_store
-        self._clock = clock
-        self._unconfirmed_until = 0.0
+        self._local_decisions = LocalDecisions(local, mode, primary.url, self._unsettled, clock)
 
     @property
     def confirms_epochs(self) -> bool:
         """Return whether a `take` now includes every published epoch."""
         # This stays false for a moment after a decision of the fallback. A caller checks it only after it has its
         # decision, and the primary may be back by then.
-        return self.breaker.closed and self._clock() >= self._unconfirmed_until
+        return self.breaker.closed and not self._local_decisions.is_recent
 
     def take(
         self,
@@ -104,13 +89,14 @@ class FallbackStore:
     ) -> Outcome:
         request = (key, limit, cost, epoch, slot, claims)
         return self._by_primary_or_fallback(
-            lambda: self.primary.take(*request, policy), lambda error: self._take_locally(request, policy, error)
+            lambda: self.primary.take(*request, policy),
+            lambda error: self._local_decisions.take(request, policy, error),
         )
 
     def take_many(self, requests: Sequence[TakeRequest], policy: int = NO_POLICY) -> Sequence[TakeResult]:
         return self._by_primary_or_fallback(
             lambda: self.primary.take_many(requests, policy),
-            lambda error: [self._try_take_locally(one, policy, error) for one in requests],
+            lambda error: [self._local_decisions.try_take(one, policy, error) for one in requests],
         )
 
     async def take_many_async(
@@ -121,7 +107,7 @@ class FallbackStore:
         An outcome is None if nothing was decided for that request and the caller has to use `take`.
         """
         if not self.breaker.closed:
-            return [self._try_take_locally(one, policy) for one in requests]
+            return [self._local_decisions.try_take(one, policy) for one in requests]
         results: Sequence[TakeResult | None]
         try:
             results = await self.async_store.take_many(requests, policy)
@@ -131,7 +117,7 @@ class FallbackStore:
         if failure is not None:
             self._record_failure(failure)
         return [
-            self._try_take_locally(one, policy, outcome) if _is_failure(outcome) else outcome
+            self._local_decisions.try_take(one, policy, outcome) if _is_failure(outcome) else outcome
             for one, outcome in zip(requests, results, strict=True)
         ]
 
@@ -140,7 +126,7 @@ class FallbackStore:
         await self.async_store.close()
 
     def policy(self) -> int:
-        return self._by_primary_or_fallback(self.primary.policy, lambda _: self._local_store().policy())
+        return self._by_primary_or_fallback(self.primary.policy, lambda _: self._local_decisions.store().policy())
 
     def set_policy(self, number: int) -> None:
         """Set the number of the policies in the primary, and in the local store if this host has used it."""
@@ -159,7 +145,8 @@ class FallbackStore:
         return self.primary.quota_uses(counters)
 
     def seed_quotas(self, uses: Sequence[QuotaUse]) -> None:
-        self.primary.seed_quotas(uses)
+        """Merge what the database has of quotas into the store that decides now."""
+        self._deciding.seed_quotas(uses)
 
     def adjust(self, claim: Claim, *, used: int | None = None, add: int | None = None) -> ClaimState:
         return self.primary.adjust(claim, used=used, add=add)
@@ -168,8 +155,10 @@ class FallbackStore:
         """Reserve by the primary. No mode has a fallback: no other host could settle what this one reserved."""
         return self._by_primary_only(lambda: self.primary.reserve(request, reservation, policy))
 
-    def settle(self, name: bytes, caller: bytes, key_cost: int, claims: Sequence[Claim]) -> Settlement:
-        return self._by_primary_only(lambda: self.primary.settle(name, caller, key_cost, claims))
+    def settle(
+        self, name: bytes, caller: bytes, key_cost: int, claims: Sequence[Claim], likely: Sequence[bytes] = ()
+    ) -> Settlement:
+        return self._by_primary_only(lambda: self.primary.settle(name, caller, key_cost, claims, likely))
 
     def extend(self, name: bytes, caller: bytes, ttl_seconds: int) -> int:
         return self._by_primary_only(lambda: self.primary.extend(name, caller, ttl_seconds))
@@ -183,11 +172,22 @@ class FallbackStore:
     def scan_units(self, since_s: int = 0) -> Iterator[tuple[bytes, UnitCounter]]:
         return self.primary.scan_units(since_s)
 
+    def scan_usage(self, since_ns: int) -> UsageScan:
+        return self.primary.scan_usage(since_ns)
+
     def unit_counters(self, names: Sequence[bytes]) -> list[UnitCounter]:
         return self.primary.unit_counters(names)
 
+    def idle_counters(self) -> Iterator[StoredCounter]:
+        return self.primary.idle_counters()
+
+    def forget_counters(self, counters: Sequence[StoredCounter]) -> list[bytes]:
+        return self.primary.forget_counters(counters)
+
     def peek(self, key: bytes) -> Record:
-        return self._by_primary_or_fallback(lambda: self.primary.peek(key), lambda _: self._local_store().peek(key))
+        return self._by_primary_or_fallback(
+            lambda: self.primary.peek(key), lambda _: self._local_decisions.store().peek(key)
+        )
 
     def set_epoch(self, key: bytes, epoch: int) -> None:
         """Set the key's epoch in the primary, and in the local store if this host has used it."""
@@ -215,6 +215,10 @@ class FallbackStore:
     def now_ns(self) -> int:
         return self.primary.now_ns()
 
+    def decision_time_ns(self) -> int:
+        """Return the time of the store that decides now."""
+        return self._deciding.now_ns()
+
     def reset(self, key: bytes) -> None:
         self.primary.reset(key)
 
@@ -241,6 +245,10 @@ class FallbackStore:
         if self.local is not None:
             self.local.close()
         self.primary.close()
+
+    @property
+    def _deciding(self) -> "RedisStore | LmdbStore":
+        return self.primary if self.local is None or self.breaker.closed else self.local
 
     def _by_primary_or_fallback(
         self, primary: Callable[[], _Result], fallback: Callable[[BucketStoreError | None], _Result]
@@ -283,41 +291,6 @@ class FallbackStore:
         # Settle these before the breaker closes, while the primary responds again.
         if self._unsettled is not None:
             self._unsettled.settle()
-
-    def _local_store(self) -> LmdbStore:
-        if self.local is None:
-            raise BucketStoreError(f"{self.url} does not respond, and BUCKET_STORE_FALLBACK is deny")
-        self._unconfirmed_until = self._clock() + _UNCONFIRMED_SECONDS
-        return self.local
-
-    def _take_locally(
-        self, request: TakeRequest, policy: int = NO_POLICY, error: BucketStoreError | None = None
-    ) -> Outcome:
-        local = self._local_store()
-        metrics.FALLBACK_DECISIONS.inc()
-        key, limit, cost, epoch, slot, claims = request
-        # Attempts of an address stay limited in every mode, so that an outage doesn't allow unlimited guessing of
-        # secrets.
-        if self.mode is FallbackMode.ALLOW and not key.startswith(ADDRESS_PREFIX):
-            if limit is not None and cost > limit.burst:
-                raise CostExceedsBurst(cost, limit)
-            limit, policy = None, NO_POLICY
-        measured = usage_claims(claims) if self.mode is FallbackMode.ALLOW else local_claims(claims, self.url)
-        request = (key, limit, cost, epoch, slot, measured)
-        # The primary may have counted this request already, so the local store must not count it yet.
-        if self._unsettled is not None and isinstance(error, OutcomeUnknown) and error.call is not None:
-            outcome = self._unsettled.take(request, error.call, policy)
-        else:
-            outcome = local.take(*request, policy)
-        return with_unmeasured(outcome, claims, measured) if claims else outcome
-
-    def _try_take_locally(
-        self, request: TakeRequest, policy: int = NO_POLICY, error: BucketStoreError | None = None
-    ) -> TakeResult:
-        try:
-            return self._take_locally(request, policy, error)
-        except (CostExceedsBurst, Undecided, BucketStoreError) as raised:
-            return raised
 
 
 def _is_failure(result: TakeResult | None) -> TypeGuard[BucketStoreError]:

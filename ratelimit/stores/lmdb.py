@@ -16,11 +16,12 @@ from uuid import uuid4
 
 import lmdb
 
-from ratelimit import batch, bucket, unit_counters
+from ratelimit import batch, bucket, quota_grants, unit_counters
 from ratelimit.bucket import EMPTY, Outcome, Record, TakeRequest
 from ratelimit.bucket_file import GENERATION_KEY, PROBE_KEY
 from ratelimit.claim import NO_POLICY, Claim, PolicyOutdated, Undecided
-from ratelimit.counters import CounterStorage, RateCounter, load_rate
+from ratelimit.counters import CounterStorage
+from ratelimit.idle_counters import PREFIXES, StoredCounter, is_idle
 from ratelimit.limit import NS_PER_SECOND, CostExceedsBurst, Limit
 from ratelimit.reservation import END_PREFIX
 from ratelimit.reservations import Step
@@ -129,18 +130,21 @@ class LmdbStore(LmdbEnvironment, CounterStore, ReservationStore):
     def reset(self, key: bytes) -> None:
         self.refill(key)
 
-    def take_without_counting(self, request: TakeRequest, policy: int = NO_POLICY) -> Outcome:
-        """Decide one request like `take`, without counting it. Use this if the primary may have counted it;
-        `add_counts` counts it later otherwise.
+    def take_in_outage(self, request: TakeRequest, policy: int = NO_POLICY, *, counting: bool = True) -> Outcome:
+        """Decide one request within this host's share of its quotas, as `quota_grants.take` defines.
+
+        Without `counting`, it is not counted. Use this if the primary may have counted it; `add_counts` counts it later
+        otherwise.
         """
         key = request[0]
 
         def take(transaction: lmdb.Transaction) -> Outcome:
             check_policy(transaction, policy)
             before = _load(transaction, key)
-            outcome = _take_with_claims(transaction, transaction, request, self.now_ns())
-            after = _load(transaction, key)
-            transaction.put(key, after._replace(allowed=before.allowed, throttled=before.throttled).dump())
+            outcome = quota_grants.take(Step(transaction, transaction, self.now_ns()), request)
+            if not counting:
+                after = _load(transaction, key)
+                transaction.put(key, after._replace(allowed=before.allowed, throttled=before.throttled).dump())
             return outcome
 
         return self._run_transaction(take, key=key)
@@ -156,7 +160,7 @@ class LmdbStore(LmdbEnvironment, CounterStore, ReservationStore):
 
         def count(transaction: lmdb.Transaction) -> None:
             now_s = self.now_ns() // NS_PER_SECOND
-            for claim in usage:
+            for claim in (one for one in usage if one.cost):
                 raw = bytes(transaction.get(claim.counter, unit_counters.EMPTY))
                 transaction.put(claim.counter, unit_counters.added(raw, now_s, claim.cost, 0, now_s))
 
@@ -167,14 +171,12 @@ class LmdbStore(LmdbEnvironment, CounterStore, ReservationStore):
         """Fill the key's bucket and return the record as it was before."""
         return self._change(key, lambda known: known._replace(tat_ns=0, fraction=0))
 
-    def drain_rate(self, name: bytes) -> RateCounter | None:
-        """Fill the bucket of a rate's counter and return the counter as it was before; None if there is none."""
+    def drain_counter(self, name: bytes) -> bytes | None:
+        """Delete a counter, and return its record as it was before; None if there is none."""
 
-        def drain(transaction: lmdb.Transaction) -> RateCounter | None:
-            counter = load_rate(bytes(transaction.get(name, b"")))
-            if counter is not None:
-                transaction.delete(name)
-            return counter
+        def drain(transaction: lmdb.Transaction) -> bytes | None:
+            raw = transaction.pop(name)
+            return None if raw is None else bytes(raw)
 
         return self._run_transaction(drain)
 
@@ -185,6 +187,22 @@ class LmdbStore(LmdbEnvironment, CounterStore, ReservationStore):
     def scan_units(self, since_s: int = 0) -> Iterator[tuple[bytes, UnitCounter]]:
         for name, raw in self._scan_counters(UNIT_PREFIX):
             yield name, unit_counters.load(raw)
+
+    def idle_counters(self) -> Iterator[StoredCounter]:
+        now_s = self.now_ns() // NS_PER_SECOND
+        for prefix in PREFIXES:
+            for name, raw in self._scan_counters(prefix):
+                if is_idle(name, raw, now_s):
+                    yield StoredCounter(name, raw)
+
+    def forget_counters(self, counters: Sequence[StoredCounter]) -> list[bytes]:
+        def delete(transaction: lmdb.Transaction) -> list[bytes]:
+            unchanged = [name for name, value in counters if transaction.get(name) == value]
+            for name in unchanged:
+                transaction.delete(name)
+            return unchanged
+
+        return self._run_transaction(delete)
 
     def scan_records(self, prefix: bytes = b"", since_ns: int = 0) -> Iterator[tuple[bytes, Record]]:
         """Yield records in the order of their keys, in batches."""

@@ -4,19 +4,13 @@ from collections.abc import Sequence
 
 from ratelimit.bucket import Outcome
 from ratelimit.claim import UNMEASURED, Claim
-from ratelimit.stores.base import BucketStoreUnavailable
+from ratelimit.quota_grants import is_quota
 from ratelimit.unit_counters import is_unit_claim
 
 
-def local_claims(claims: tuple[Claim, ...], url: str) -> tuple[Claim, ...]:
-    """Return the claims that this host can decide for the store at `url`: those on rates, and those that count usage.
-
-    A host doesn't know what is used of a quota. If one is enforced, this raises BucketStoreUnavailable. If one is only
-    observed, the claim is dropped: the quota counts too little, but refuses nothing.
-    """
-    if any(claim.enforced and _is_quota(claim) for claim in claims):
-        raise BucketStoreUnavailable(f"{url} does not respond, and only it knows what is used of a quota")
-    return tuple(claim for claim in claims if not _is_quota(claim))
+def has_quota(claims: Sequence[Claim]) -> bool:
+    """Return whether one of the claims is on a quota, of which this host grants a share."""
+    return any(map(is_quota, claims))
 
 
 def usage_claims(claims: tuple[Claim, ...]) -> tuple[Claim, ...]:
@@ -32,7 +26,3 @@ def with_unmeasured(outcome: Outcome, claims: Sequence[Claim], measured: Sequenc
         return outcome
     known = {claim.counter: state for claim, state in zip(measured, states, strict=True)}
     return allowed, debt, wait_ns, epoch, tuple(known.get(claim.counter, UNMEASURED) for claim in claims)
-
-
-def _is_quota(claim: Claim) -> bool:
-    return any(term.limit is None and not term.counts_usage for term in claim.terms)

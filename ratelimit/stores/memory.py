@@ -9,7 +9,8 @@ from ratelimit import batch, unit_counters
 from ratelimit.bucket import EMPTY, Outcome, Record, TakeRequest
 from ratelimit.claim import NO_POLICY, Claim, PolicyOutdated
 from ratelimit.counters import CounterStorage
-from ratelimit.limit import Limit
+from ratelimit.idle_counters import PREFIXES, StoredCounter, is_idle
+from ratelimit.limit import NS_PER_SECOND, Limit
 from ratelimit.reservation import END_PREFIX
 from ratelimit.reservations import Step
 from ratelimit.stores.base import WALL_CLOCK, Clock, TakeResult
@@ -95,6 +96,19 @@ class MemoryStore(CounterStore, ReservationStore):
         for name, raw in sorted(self._counters.items()):
             if name.startswith(UNIT_PREFIX):
                 yield name, unit_counters.load(raw)
+
+    def idle_counters(self) -> Iterator[StoredCounter]:
+        now_s = self.now_ns() // NS_PER_SECOND
+        for name, raw in sorted(self._counters.items()):
+            if name.startswith(PREFIXES) and is_idle(name, raw, now_s):
+                yield StoredCounter(name, raw)
+
+    def forget_counters(self, counters: Sequence[StoredCounter]) -> list[bytes]:
+        with self._lock:
+            unchanged = [name for name, value in counters if self._counters.get(name) == value]
+            for name in unchanged:
+                del self._counters[name]
+            return unchanged
 
     def _with_counters(self, work: Callable[[CounterStorage], _Result], *, write: bool = True) -> _Result:
         with self._lock:

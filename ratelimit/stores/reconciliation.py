@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Final
 
 from ratelimit.bucket import Record, convert_debt
 from ratelimit.claim import KEY_COUNTER_PREFIX, OWNER_PREFIX
-from ratelimit.counters import RateCounter
-from ratelimit.limit import Limit
+from ratelimit.counters import RateCounter, load_quota, load_rate
+from ratelimit.limit import NS_PER_SECOND, Limit
+from ratelimit.quota_grants import GRANT_PREFIX
 from ratelimit.stores.base import KEY_PREFIX
 from ratelimit.stores.lmdb import LmdbStore
 
@@ -43,15 +44,40 @@ def charge_primary(local: LmdbStore, primary: "RedisStore", should_continue: Cal
 def _charge_counters(
     local: LmdbStore, primary: "RedisStore", should_continue: Callable[[], bool], *, in_use: bool
 ) -> bool:
-    """Move the debt of the counters of plans' rates, like `charge_primary`."""
+    """Move the debt of the counters of plans' rates, and what was granted of quotas, like `charge_primary`."""
     names = [name for prefix in (KEY_COUNTER_PREFIX, OWNER_PREFIX) for name in local.counter_names(prefix)]
     for name in names:
         # A counter doesn't say when it was used, and several keys may share it. So wait until no key is in use.
         if in_use or not should_continue():
             return False
-        if (drained := local.drain_rate(name)) is not None:
+        # What this host knew of a quota is deleted too: it's old by the next outage.
+        if (drained := load_rate(local.drain_counter(name))) is not None:
             _charge_counter(primary, name, drained, local.now_ns())
-    return True
+    return _charge_grants(local, primary, should_continue)
+
+
+def _charge_grants(local: LmdbStore, primary: "RedisStore", should_continue: Callable[[], bool]) -> bool:
+    """Charge what this host granted of quotas. Return whether all was charged.
+
+    A quota that the primary has lost is charged once a request has made it known there again: it's then as the database
+    knows it, without these grants.
+    """
+    names, complete = local.counter_names(GRANT_PREFIX), True
+    counters = [name.removeprefix(GRANT_PREFIX) for name in names]
+    for name, counter, known in zip(names, counters, primary.quota_uses(counters), strict=True):
+        if not should_continue():
+            return False
+        if known is None and not _has_ended(local, name):
+            complete = False
+        elif (granted := load_quota(local.drain_counter(name))) is not None:
+            definition, ends_s, units, *_ = granted
+            primary.charge_quota(counter, definition, ends_s, units)
+    return complete
+
+
+def _has_ended(local: LmdbStore, name: bytes) -> bool:
+    (use,) = local.quota_uses([name])
+    return use is None or use.ends_s * NS_PER_SECOND <= local.now_ns()
 
 
 def _charge_counter(primary: "RedisStore", name: bytes, drained: RateCounter, now_ns: int) -> None:

@@ -26,7 +26,9 @@ class ReservationStore:
 
         return self._in_step(work, request[0])
 
-    def settle(self, name: bytes, caller: bytes, key_cost: int, claims: Sequence[Claim]) -> Settlement:
+    def settle(
+        self, name: bytes, caller: bytes, key_cost: int, claims: Sequence[Claim], likely: Sequence[bytes] = ()
+    ) -> Settlement:
         return self._in_step(lambda step: settlements.settle(step, name, caller, key_cost, claims), key_of(name))
 
     def extend(self, name: bytes, caller: bytes, ttl_seconds: int) -> int:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ratelimit.bucket import Outcome, TakeRequest
 from ratelimit.claim import NO_POLICY, Claim
+from ratelimit.quota_grants import measured_claims
 from ratelimit.stores.lmdb import LmdbStore
 from ratelimit.stores.local_claims import usage_claims, with_unmeasured
 
@@ -37,17 +38,17 @@ class UnsettledRequests:
         self._unsettled: deque[_UnsettledCount] = deque()
 
     def take(self, request: TakeRequest, call: "ScriptCall", policy: int = NO_POLICY) -> Outcome:
-        """Decide the request by the local buckets and count it later. Raises the same errors as a store's `take`."""
+        """Decide the request like `LmdbStore.take_in_outage`, and count it later."""
         claims = request[5]
         usage = usage_claims(claims)
         decided = tuple(claim for claim in claims if claim not in usage) if usage else claims
-        outcome = self._local.take_without_counting((*request[:5], decided), policy)
+        outcome = self._local.take_in_outage((*request[:5], decided), policy, counting=False)
         # With a newer epoch nothing was decided, so there is nothing to count.
         if outcome[3] <= request[3]:
             allowed = outcome[0]
             counted = _UnsettledCount(call, request[0], int(allowed), int(not allowed), usage if allowed else ())
             self._unsettled.append(counted)
-        return with_unmeasured(outcome, claims, decided) if usage else outcome
+        return with_unmeasured(outcome, measured_claims(claims), measured_claims(decided))
 
     def add(self, key: bytes, allowed: int, call: "ScriptCall") -> None:
         """Count requests later that were allowed before and that `call` was to count."""

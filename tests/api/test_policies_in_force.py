@@ -73,3 +73,27 @@ def test_plan_of_owner_and_of_key(api: Caller, sold: Caller) -> None:
     api.patch("/v1/owners/acme", {"plan": None})
     assert [refused_by(sold.get("/v1/whoami")) for _ in range(9)] == [[]] * 9
     assert states(api.get(f"{path}/limits")) == {}
+
+
+@pytest.mark.parametrize(("scopes", "status"), [(["keys:write"], 403), (["keys:write", "owners:write"], 200)])
+@pytest.mark.parametrize(("before", "after"), [("ACME", ""), ("ACME", "other"), ("other", "ACME")])
+def test_move_between_owners_needs_their_scope(
+    api: Caller, service: ConfigService, sold: Caller, scopes: list[str], status: int, before: str, after: str
+) -> None:
+    caller = Caller(service.issue({"label": "x", "scopes": scopes}).credential.reveal())
+    path = f"/v1/keys/{service.issue({'label': 'x', 'owner': before}).key.key_id}"
+    answer = caller.patch(path, {"owner": after})
+    assert answer.status_code == status
+    assert api.get(path).json()["owner"] == (after if status == 200 else before)
+    if status == 403:
+        assert "owners:write" in answer.json()["detail"]
+
+
+def test_owner_without_a_row_is_a_text(api: Caller, service: ConfigService, sold: Caller) -> None:
+    caller = Caller(service.issue({"label": "x", "scopes": ["keys:write"]}).credential.reveal())
+    path = f"/v1/keys/{service.issue({'label': 'x', 'owner': 'ada'}).key.key_id}"
+    assert caller.patch(path, {"owner": "grace"}).status_code == 200
+    # A key that is issued for an owner has the owner's limits.
+    assert caller.post("/v1/keys", {"label": "x", "owner": "ACME"}).status_code == 201
+    same = path_of(sold)
+    assert caller.patch(same, {"owner": "ACME", "label": "y"}).status_code == 200

@@ -11,9 +11,10 @@ from apikeys.config_service import ConfigService, IssuedKey
 from apikeys.errors import InvalidCredential, QuotaExceeded
 from latchkey.credentials import Credential, generate_key_id, generate_secret
 from latchkey.problems import ProblemError
+from ratelimit.address_attempts import AttemptKind
 from ratelimit.costs import ONE
 from ratelimit.limit import Limit
-from ratelimit.limiter import AttemptKind, default_limiter
+from ratelimit.limiter import default_limiter
 from ratelimit.stores import MemoryStore
 from tests.apikeys.process import ADDRESS, FAILURE_LIMIT, Process
 

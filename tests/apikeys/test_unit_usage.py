@@ -19,7 +19,7 @@ from apikeys.usage.steps import STEPS, step_start
 from apikeys.usage.units import CountedUnits, write_units
 from latchkey.timestamps import from_ns
 from ratelimit.stores import MemoryStore
-from ratelimit.unit_counters import UnitCounter, added, claims_on_units, name_of
+from ratelimit.unit_counters import TOTALS, UnitCounter, added, claims_on_units, name_of
 from tests.conftest import Clock
 
 pytestmark = pytest.mark.django_db
@@ -91,6 +91,20 @@ def test_usage_is_written_once(key: bytes, clock: Clock) -> None:
         rows = UnitUsage.objects.filter(step=step, unit="tokens")
         assert list(rows.values_list("start", "charged")) == [(step_start(UsageStep(step), from_ns(clock.ns)), 805)]
     assert stored_rows() == UnitUsage.objects.count() + Usage.objects.count()
+
+
+def test_total_that_begins_again_is_ahead_of_its_mark(key: bytes, clock: Clock) -> None:
+    store = Replicated(clock)
+    rollup = UsageRollup(store)
+    for charged in (TOTALS // 2 - 1, TOTALS - 5, 6, 7):
+        set_counter(store, key, charged, 0, clock)
+        rollup.write_pending()
+    assert minutes() == [("tokens", TOTALS + 7, 0)]
+    # It went back over the end.
+    for charged in (TOTALS - 1, 2):
+        set_counter(store, key, charged, 0, clock)
+        rollup.write_pending()
+    assert minutes() == [("tokens", TOTALS + 10, 0)]
 
 
 def test_row_that_is_full_stays_full(key: bytes, clock: Clock) -> None:

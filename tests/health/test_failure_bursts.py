@@ -7,8 +7,9 @@ import pytest
 from events.origin import Origin
 from health.failure_bursts import MAX_BURSTS, QUIET_FOR, record_failure_bursts
 from health.models import FailureBurst
+from ratelimit.address_attempts import AttemptKind
 from ratelimit.limit import Limit
-from ratelimit.limiter import AttemptKind, Limiter
+from ratelimit.limiter import Limiter
 from ratelimit.stores import MemoryStore
 from tests.conftest import Clock
 from tests.health.guard_rails.findings import count_violations

@@ -10,7 +10,8 @@ import pytest
 from ratelimit.limit import CostExceedsBurst, Limit
 from ratelimit.stores import LmdbStore
 from ratelimit.stores.base import BucketStoreError, BucketStoreUnavailable
-from ratelimit.stores.fallback import FallbackMode, FallbackStore
+from ratelimit.stores.fallback import FallbackStore
+from ratelimit.stores.fallback_mode import FallbackMode
 from ratelimit.stores.redis.address import parse_address
 from ratelimit.stores.redis.async_store import AsyncRedisStore
 from ratelimit.stores.redis.store import RedisStore

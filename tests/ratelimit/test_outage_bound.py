@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from ratelimit.limit import NS_PER_SECOND, Limit
 from ratelimit.stores import MemoryStore
 from ratelimit.stores.base import BucketStoreUnavailable
-from ratelimit.stores.fallback import FallbackMode, FallbackStore
+from ratelimit.stores.fallback import FallbackStore
+from ratelimit.stores.fallback_mode import FallbackMode
 from tests.conftest import Clock
 
 KEY = b"lk_0123456789ab"

@@ -3,7 +3,7 @@
 import asyncio
 import socket
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path
 
@@ -102,6 +102,35 @@ def test_a_cluster_takes_limits_of_a_key_and_none_of_its_owner() -> None:
         ((name, counter),) = store.scan_units()
         assert (name, sum(place.charged for place in counter.places)) == (name_of(KEY, "tokens"), 350)
         store.close()
+
+
+@pytest.mark.slow("runs a Cluster")
+def test_one_scan_of_a_cluster_finds_all_usage(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock()
+    with cluster() as url, closing(RedisStore(parse_address(url), clock, timeout=5)) as store:
+        keys = [f"lk_{number:012}".encode() for number in range(30)]
+        for key in keys:
+            store.take(key, LIMIT, claims=(rate(b"k:%b:own" % key, LIMIT), *claims_on_units(key, {"tokens": 350})))
+        store.take(b"ip:192.0.2.1", LIMIT)
+        patterns: list[bytes] = []
+        scan = store._scan
+
+        def noted(pattern: bytes) -> Iterator[tuple[bytes, bytes]]:
+            patterns.append(pattern)
+            return scan(pattern)
+
+        monkeypatch.setattr(store, "_scan", noted)
+        names = {name_of(key, "tokens") for key in keys}
+        records, units = store.scan_usage(0)
+        assert {name for name, _ in records} == {*keys}
+        assert {name for name, _ in units} == names
+        assert len(patterns) == 1
+        # A pass that reads only a part of the records reads all of the other counters.
+        records, units = store.scan_usage(0)
+        next(records)
+        assert {name for name, _ in units} == names
+        clock.move(60)
+        assert [*store.scan_usage(clock.ns).units] == []
 
 
 def test_forgotten_script_is_sent_again() -> None:

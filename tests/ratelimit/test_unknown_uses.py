@@ -12,7 +12,8 @@ from ratelimit.bucket import TakeRequest
 from ratelimit.limit import NS_PER_SECOND, Limit
 from ratelimit.stores import LmdbStore
 from ratelimit.stores.call_sequence import CallSequence, ScriptCall
-from ratelimit.stores.fallback import FallbackMode, FallbackStore
+from ratelimit.stores.fallback import FallbackStore
+from ratelimit.stores.fallback_mode import FallbackMode
 from ratelimit.stores.redis import layout
 from ratelimit.stores.redis.address import parse_address
 from ratelimit.stores.redis.async_store import AsyncRedisStore

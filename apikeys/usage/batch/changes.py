@@ -42,7 +42,8 @@ named AS (
     FROM known
 ), counted AS (
     SELECT compared.*, below AND NOT confirmed AS waits,
-        {added(sql, "allowed")} AS added_allowed, {added(sql, "throttled")} AS added_throttled,
+        {added(sql, "allowed", "allowed - old_allowed")} AS added_allowed,
+        {added(sql, "throttled", "throttled - old_throttled")} AS added_throttled,
         {sql.truncated("minute", "used_at")} AS minute, {sql.truncated("hour", "used_at")} AS hour
     FROM compared
 ), changes AS (
@@ -106,11 +107,10 @@ def _created(used: str, slot: int) -> str:
     return f"CASE WHEN {used} IS NOT NULL THEN ({found}) END"
 
 
-def added(sql: Dialect, counter: str) -> str:
-    """Return the requests that are not in the database yet."""
+def added(sql: Dialect, counter: str, ahead: str) -> str:
+    """Return what of `counter` is not in the database yet. `ahead` is by how much it is ahead of its mark."""
     # If the store went back, for example to a replica that lags behind, requests that it has deleted may be missing.
     # But none is counted twice. In any other store, the record was lost and has started again.
-    ahead = f"{counter} - old_{counter}"
     return f"CASE WHEN NOT below THEN {ahead} WHEN rolls_back THEN {sql.larger(ahead, '0')} ELSE {counter} END"
 
 

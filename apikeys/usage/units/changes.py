@@ -3,6 +3,7 @@
 from typing import Final
 
 from apikeys.usage.batch.changes import Dialect, added
+from ratelimit.unit_counters import TOTALS
 
 MAX_ROW: Final = (1 << 63) - 1
 """The most that a row says. Beyond it, PostgreSQL would write nothing of a batch, and SQLite fractions."""
@@ -24,14 +25,21 @@ named AS (
         ON m.key_id = g.key_id AND m.unit = g.unit AND m.place = g.place AND m.source_id + 0 = %s
     WHERE g.key_id IS NOT NULL
         AND (g.charged <> COALESCE(m.charged, 0) OR g.returned <> COALESCE(m.returned, 0))
+), ahead AS (
+    SELECT known.*, {_ahead("charged")} AS ahead_charged, {_ahead("returned")} AS ahead_returned FROM known
 ), compared AS (
-    SELECT known.*, charged < old_charged OR returned < old_returned AS below FROM known
+    SELECT ahead.*, ahead_charged < 0 OR ahead_returned < 0 AS below FROM ahead
 ), changes AS (
     SELECT key_id, name, unit, place, mark_id, charged, returned, old_charged, old_returned,
-        below AND NOT confirmed AS waits, {added(sql, "charged")} AS added_charged,
-        {added(sql, "returned")} AS added_returned, {sql.truncated("minute", "used_at")} AS minute
+        below AND NOT confirmed AS waits, {added(sql, "charged", "ahead_charged")} AS added_charged,
+        {added(sql, "returned", "ahead_returned")} AS added_returned, {sql.truncated("minute", "used_at")} AS minute
     FROM compared
 )"""
+
+
+def _ahead(total: str) -> str:
+    """Return by how much a total is ahead of its mark, from -TOTALS / 2 to less than TOTALS / 2."""
+    return f"(({total} - old_{total} + {TOTALS // 2}) & {TOTALS - 1}) - {TOTALS // 2}"
 
 
 def unit_rows(sql: Dialect, source: str) -> str:

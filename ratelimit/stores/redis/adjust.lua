@@ -36,7 +36,11 @@ end
 local value, fraction = 0, 0
 if counter[1] == QUOTA then
   value = math.max(0, math.min(base + by, MAX_USED))
-  counter[4], counter[5] = value, counter[5] + 1
+  counter[4] = value
+  -- The larger of two values counts, as after a request. An adjustment may be to a smaller one.
+  if ARGV[3] ~= CHARGE then
+    counter[5] = counter[5] + 1
+  end
 else
   local _, period, ticks =
     struct.unpack(RATE_TERM, ARGV[2], 1 + CLAIM_BYTES + term * TERM_BYTES + TERM_HEAD_BYTES)

@@ -126,7 +126,8 @@ def encode_amounts(claim: Claim, amount: int) -> list[bytes]:
 def _amount(limit: Limit | None, amount: int) -> tuple[int, int]:
     if limit is None:
         return min(amount, MAX_USED), 0
-    return divmod(min(amount, limit.burst) * limit.price, limit.ticks)
+    # A bucket that settling has overdrawn lacks more than a burst, and all of it can be given back.
+    return divmod(min(amount, OVERDRAWN_BUCKETS * limit.burst) * limit.price, limit.ticks)
 
 
 def parse_states(claims: Sequence[Claim], numbers: Sequence[int], at: int, now_ns: int) -> tuple[ClaimState, ...]:

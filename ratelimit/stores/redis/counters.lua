@@ -12,7 +12,8 @@ local QUOTA, QUOTA_LAYOUT, QUOTA_BYTES = 2, '<I8I8I8I8I8I8', 48
 local SLOTS = 3
 local UNITS, UNITS_BYTES = 4, 152
 local PLACE, PLACE_BYTES, PLACES, QUARTER_SECONDS = '<I8I4I4I4I4', 24, 6, 900
-local HALF, MAX_HIGH = 4294967296, 134217728
+-- A total begins again at 0 after 2^60.
+local HALF, HIGHS = 4294967296, 268435456
 local UNIT_INDEX_SECONDS = 5
 -- claim.py has the same values.
 local MAX_USED = 4503599627370496
@@ -44,16 +45,13 @@ local function counter_in(raw)
   return nil
 end
 
--- Adds to a total, which stays at its maximum. Returns its halves.
+-- Adds to a total. Returns its halves.
 local function add_to(low, high, by)
   low, high = low + by % HALF, high + math.floor(by / HALF)
   if low >= HALF then
     low, high = low - HALF, high + 1
   end
-  if high >= MAX_HIGH then
-    return 0, MAX_HIGH
-  end
-  return low, high
+  return low, high % HIGHS
 end
 
 -- Returns a counter of usage after `charged` and `returned` units, which belong to the quarter of the time `at`.

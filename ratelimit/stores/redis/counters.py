@@ -67,6 +67,14 @@ class RedisCounters(RedisCommands):
         arguments = [self.time_argument(), claim_encoding.encode_claim(claim, NO_CONVERSIONS), CHARGE, 0]
         self._run(ADJUST, [self.keys.counter(counter)], [*arguments, *claim_encoding.encode_amounts(claim, tokens)])
 
+    def charge_quota(self, counter: bytes, definition: int, ends_s: int, units: int) -> None:
+        """Add `units` to what is used of a quota in the period that ends at `ends_s`, if that has not ended. A counter
+        that is missing, or has another definition, stays as it is.
+        """
+        claim = Claim(counter, definition, 0, False, (Term(ends_s, None, 1, ends_s),))
+        arguments = [self.time_argument(), claim_encoding.encode_claim(claim, NO_CONVERSIONS), CHARGE, 0]
+        self._run(ADJUST, [self.keys.counter(counter)], [*arguments, *claim_encoding.encode_amounts(claim, units)])
+
     def conversions_of(self, claims: Sequence[Claim]) -> Conversions:
         """Return the conversion of each claim's counter to the limit that applies now, if it is under another one."""
         if not claims:

@@ -86,6 +86,10 @@ class KeyNames:
         """Return whether one call of a script can access the counters of a key's claims together."""
         return not (self._cluster and any(claim.is_shared for claim in claims))
 
+    def can_access(self, counter: bytes) -> bool:
+        """Return whether a script that has the record of the counter's key can access the counter."""
+        return not (self._cluster and counter.startswith(OWNER_PREFIX))
+
     def index(self, key: bytes) -> bytes | None:
         """Return the index that lists the key, or the keys that begin with it; None if there is none."""
         if key.startswith(ADDRESS_PREFIX):
@@ -99,6 +103,30 @@ class KeyNames:
     def unit_pattern(self) -> bytes:
         """Return the pattern with which SCAN finds the counters of usage by unit."""
         return _escaped(b"{" + self._records) + b"*}:u:*"
+
+    def usage_pattern(self, prefix: bytes) -> bytes:
+        """Return the pattern with which SCAN finds the records of keys that begin with `prefix`, and their counters."""
+        return b"*" + self.scan_pattern(prefix)
+
+    def is_record(self, name: bytes) -> bool:
+        """Return whether it is the name of a record."""
+        return name.startswith(self._records)
+
+    def counter_patterns(self) -> list[bytes]:
+        """Return the patterns with which SCAN finds counters, and reservations."""
+        of_keys = _escaped(b"{" + self._records) + b"*}:*"
+        return [of_keys] if self._cluster else [of_keys, _escaped(self._owner_counters) + b"*"]
+
+    def counter_of(self, name: bytes) -> bytes | None:
+        """Return the counter that has this name; None if it is no counter of ours."""
+        if name.startswith(self._owner_counters):
+            return OWNER_PREFIX + name.removeprefix(self._owner_counters)
+        if not name.startswith(b"{" + self._records):
+            return None
+        key, _, rest = name.removeprefix(b"{" + self._records).partition(b"}:")
+        if rest.startswith(b"u:"):
+            return self.unit_counter_of(name)
+        return None if b":" in rest else b"%b%b:%b" % (KEY_COUNTER_PREFIX, key, rest)
 
     def group_by_call(self, items: Sequence[_Item]) -> Iterator[Sequence[_Item]]:
         """Yield the groups of items that one call of a script can handle: all of them, or single items with Cluster."""

@@ -72,11 +72,14 @@ end
 local function settle(claims, is_allowed)
   local last = #states
   for _, claim in ipairs(claims) do
-    local name, term, fits, before, before_fraction, after, after_fraction, ends, counter = unpack(claim)
+    local name, term, fits, before, before_fraction, after, after_fraction, ends, counter, cost = unpack(claim)
     if is_allowed then
       before, before_fraction = after, after_fraction
-      counters[name], changed_counters[name] = counter, counter
-      if unit_index and counter[1] == UNITS then
+      -- A cost of 0 makes no counter of usage.
+      if counter[1] ~= UNITS or cost > 0 then
+        counters[name], changed_counters[name] = counter, counter
+      end
+      if unit_index and counter[1] == UNITS and cost > 0 then
         index_units(unit_index, name, counter, now_s)
       end
     end

@@ -1,11 +1,12 @@
 """Reservations in Redis: settled, extended and cancelled by one run of a script.
 
-Their records name the counters that the script needs, so the record is read first. The script does nothing if it has
-changed meanwhile.
+Redis wants the names of all keys in the call of a script, and a reservation's record names its counters. A caller that
+settles names those that it expects, so one run is enough. If there are others, the script returns the record, and a
+second run has all names. To extend a reservation, its record is read first.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from ratelimit import reservation_record
 from ratelimit.claim import Claim
@@ -16,7 +17,7 @@ from ratelimit.reservation_rules import check, settlement_before
 from ratelimit.stores.base import BucketStoreError, ClaimsUnsupported
 from ratelimit.stores.redis import reservation_encoding
 from ratelimit.stores.redis.counters import RedisCounters
-from ratelimit.stores.redis.reservation_encoding import CHANGED, DONE, EXPIRED
+from ratelimit.stores.redis.reservation_encoding import AS_IS, DONE, EXPIRED
 from ratelimit.stores.redis.scripts import EXTEND, SETTLE
 
 _ATTEMPTS: Final = 5
@@ -26,8 +27,10 @@ _Result = TypeVar("_Result")
 class RedisReservations(RedisCounters):
     """Access to reservations. Every method raises BucketStoreError."""
 
-    def settle(self, name: bytes, caller: bytes, key_cost: int, claims: Sequence[Claim]) -> Settlement:
-        return self._end(name, caller, Status.SETTLED, key_cost, claims)
+    def settle(
+        self, name: bytes, caller: bytes, key_cost: int, claims: Sequence[Claim], likely: Sequence[bytes] = ()
+    ) -> Settlement:
+        return self._end(name, caller, Status.SETTLED, key_cost, claims, likely)
 
     def cancel(self, name: bytes, caller: bytes) -> Settlement:
         return self._end(name, caller, Status.CANCELLED, 0, ())
@@ -52,46 +55,56 @@ class RedisReservations(RedisCounters):
         """Return 0: Redis deletes reservations automatically."""
         return 0
 
-    def _end(self, name: bytes, caller: bytes, status: Status, key_cost: int, claims: Sequence[Claim]) -> Settlement:
+    def _end(
+        self,
+        name: bytes,
+        caller: bytes,
+        status: Status,
+        key_cost: int,
+        claims: Sequence[Claim],
+        likely: Sequence[bytes] = (),
+    ) -> Settlement:
         if not self.keys.can_claim(claims):
             raise ClaimsUnsupported(f"{self.url}: Redis Cluster can't settle limits that an owner's keys share")
-
-        def work(known: Reservation, raw: bytes) -> Settlement | None:
-            before = settlement_before(known, status)
-            return before or self._run_settle(name, caller, known, raw, status, key_cost, claims)
-
-        return self._with_reservation(name, caller, work)
+        counters = [claim.counter for claim in claims] + [one for one in likely if self.keys.can_access(one)]
+        for _ in range(_ATTEMPTS):
+            response = self._run_settle(name, caller, status, key_cost, claims, counters)
+            with self._store_errors():
+                outcome, raw, now_s, *missing = response
+                found = reservation_record.load(raw)
+            if outcome == DONE and found is not None:
+                return found.settlement()
+            known = check(found, caller, now_s)
+            if (before := settlement_before(known, status)) is not None:
+                return before
+            if outcome != AS_IS:
+                with self._store_errors():
+                    undecided = reservation_encoding.parse_undecided(outcome, now_s, missing)
+                raise undecided
+            # It has counters that were not expected. With them, the next run settles it.
+            counters = [claim.counter for claim in claims] + [entry.counter for entry in known.entries]
+        raise BucketStoreError(f"{self.url}: a reservation keeps changing")
 
     def _run_settle(
         self,
         name: bytes,
         caller: bytes,
-        known: Reservation,
-        raw: bytes,
         status: Status,
         key_cost: int,
         claims: Sequence[Claim],
-    ) -> Settlement | None:
-        """Settle a reservation as it was read, and return the settlement; None if it has changed meanwhile."""
-        operations = reservation_encoding.operations(known, key_cost, claims)
-        record = self.keys.record(key_of(name))
-        counters = [record if one == KEY_ENTRY else self.keys.counter(one) for one, _ in operations]
-        names = [self.keys.reservation(name), record, self.keys.open_reservations(key_of(name)), *counters]
+        counters: Sequence[bytes],
+    ) -> Any:
+        """Run settle.lua with these counters."""
+        key = key_of(name)
+        known = [one for one in dict.fromkeys(counters) if one != KEY_ENTRY]
+        positions = {counter: position for position, counter in enumerate(known, 1)}
+        names = [self.keys.reservation(name), self.keys.record(key), self.keys.open_reservations(key)]
+        names += map(self.keys.counter, known)
         if self.keys.units is not None:
             names.append(self.keys.units)
-        head = reservation_encoding.encode_head(known, status, operations)
-        arguments = [self.time_argument(), raw, *head, slot_id(name), *(one for _, one in operations)]
-        response, value = self._run(SETTLE, names, arguments)
-        if response == CHANGED:
-            return None
-        if response == EXPIRED:
-            check(known, caller, value)
-        with self._store_errors():
-            settled = reservation_record.load(value) if response == DONE else None
-            if settled is not None:
-                return settled.settlement()
-            undecided = reservation_encoding.parse_undecided(operations, response, value)
-        raise undecided
+        arguments = [self.time_argument(), caller, int(status), slot_id(name), key_cost.to_bytes(8, "little")]
+        encoded = [reservation_encoding.encode_claim(claim, positions[claim.counter]) for claim in claims]
+        return self._run(SETTLE, names, [*arguments, reservation_encoding.encode_names(known), *encoded])
 
     def _with_reservation(
         self, name: bytes, caller: bytes, work: Callable[[Reservation, bytes], _Result | None]

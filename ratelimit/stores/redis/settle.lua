@@ -1,17 +1,18 @@
 -- Settles a reservation, like `settle` of ratelimit/settlements.py: replaces what it reserved of each counter by what
 -- that cost.
 --
--- KEYS: the reservation, the key's record, the count of the key's open reservations, then the counter of each entry (any
--- key for the limit `key`), and the index of usage by unit if there is one.
--- ARGV: the time, the reservation's record as the caller read it, its new status and its end, the names in its new
--- record, the id of its slots, then its entries, of which the last ones are claims that were not reserved.
--- Returns DONE and the new record; CHANGED if the record is another one by now; EXPIRED or ENDED (all terms of a claim)
--- and the time; or MISSING and the entries of quotas without a counter, as bits.
+-- KEYS: the reservation, the key's record, the count of the key's open reservations, then the counters of the claims and
+-- others that the reservation may have, each once, and the index of usage by unit if there is one.
+-- ARGV: the time, the caller, the new status, the id of its slots, the cost of the limit `key`, the names of the counters
+-- in KEYS as a reservation's record has them, then a CLAIM with its terms for each claim.
+-- Returns a status, the reservation's record and the time: DONE; AS_IS if the caller has to look at the record, or a counter
+-- is not in KEYS; EXPIRED; ENDED if all terms of a claim have ended; or MISSING, followed by the names of the quotas
+-- without a counter.
 
-local DONE, CHANGED, EXPIRED, ENDED, MISSING = 1, 2, 3, 7, 8
+local DONE, AS_IS, EXPIRED, ENDED, MISSING = 1, 2, 3, 7, 8
 local KEY = 0
-local OPERATION, TERMS, TERM = '<I1I8c8I8I8I8I1', 43, '<I8c8I8'
-local TERM_BYTES = 24
+local CLAIM, TERMS, TERM = '<I1I1I8I8', 19, '<I8c8I8'
+local TERM_BYTES, ENTRY_BYTES = 24, 33
 local RESULT = '<I1I8I8I4I8I4c8'
 local NO_LIMIT = '\0\0\0\0\0\0\0\0'
 -- Limits in ratelimit/limit.py.
@@ -19,8 +20,8 @@ local MAX_BURST, MAX_PER_SECONDS = 1000000000, 2678400
 local OVERDRAWN_BUCKETS = 2
 
 local now_s, now_ns = time_of(ARGV[1])
-local slot = ARGV[5]
-local new_status, expires = unpacked(HEAD, ARGV[3])
+local slot = ARGV[4]
+local key_cost = unpacked('<I8', ARGV[5])
 
 -- Returns what `Limit` of ratelimit/limit.py has for a limit's code of 8 bytes; nil if it is no limit.
 local function limit_of(code)
@@ -71,8 +72,24 @@ local function unsettled(cost)
   return packed(RESULT, 0, cost, 0, 0, 0, 0, NO_LIMIT)
 end
 
+-- Returns the names in a text from `at` on, each after its length: `count` of them, or all. Returns where they end, too.
+local function names_in(text, at, count)
+  local names = {}
+  while count and #names < count or not count and at <= #text do
+    local length = string.byte(text, at)
+    names[#names + 1] = length and string.sub(text, at + 1, at + length) or ''
+    at = at + 1 + (length or 0)
+  end
+  return names, at
+end
+
+-- The names of counters in records by those in Redis, and the other way round.
+local known_as, names_of_keys = {}, names_in(ARGV[6], 1)
+for position, name in ipairs(names_of_keys) do
+  known_as[name] = KEYS[3 + position]
+end
 -- Counters by name: all that were read (false for one that does not exist), and those to write.
-local last_counter = #ARGV - 2
+local last_counter = 3 + #names_of_keys
 local counters = last_counter > 3 and load_counters({unpack(KEYS, 4, last_counter)}) or {}
 local changed, freed_slots, changed_record = {}, {}, nil
 
@@ -80,19 +97,60 @@ local function change(name, counter)
   counters[name], changed[name] = counter, counter
 end
 
--- Returns the entry that an argument encodes.
-local function parse(argument)
-  local entry = {}
-  entry.kind, entry.definition, entry.limit, entry.ends, entry.reserved, entry.cost, entry.named =
-    unpacked(OPERATION, argument)
-  entry.added = #argument >= TERMS
-  return entry
+-- Returns the entries of an open reservation's record, and its end; nil if the caller has to look at the record.
+local function entries_in(raw)
+  if type(raw) ~= 'string' or #raw < HEAD_BYTES + 3 then
+    return nil
+  end
+  local status, expires = unpacked(HEAD, raw)
+  local caller, at = names_in(raw, HEAD_BYTES + 1, 1)
+  local names, first = names_in(raw, at + 1, string.byte(raw, at) or 0)
+  if status ~= 0 or caller[1] ~= ARGV[2] or #raw ~= first - 1 + #names * ENTRY_BYTES then
+    return nil
+  end
+  local entries = {}
+  for position, name in ipairs(names) do
+    local entry = {as = name, name = known_as[name], cost = 0, named = false}
+    entry.kind, entry.definition, entry.limit, entry.ends, entry.reserved =
+      unpacked(ENTRY, raw, first + (position - 1) * ENTRY_BYTES)
+    if entry.kind == KEY then
+      entry.cost = key_cost
+    elseif not entry.name or entry.kind > UNITS then
+      return nil
+    end
+    if entry.kind <= RATE and not limit_of(entry.limit) then
+      return nil
+    end
+    entries[position] = entry
+  end
+  return entries, expires
+end
+
+-- Sets the costs of entries, and adds those of claims that were not reserved. Slots are held from the start or not at all.
+local function add_claims(entries)
+  local reserved = #entries
+  for number = 7, #ARGV do
+    local position, kind, definition, cost = unpacked(CLAIM, ARGV[number])
+    local name, is_reserved = names_of_keys[position], false
+    for at = 1, reserved do
+      local entry = entries[at]
+      if entry.as == name and entry.definition == definition and entry.kind ~= KEY then
+        entry.cost, entry.named, is_reserved = cost, true, true
+      end
+    end
+    if not is_reserved and kind ~= SLOTS then
+      entries[#entries + 1] = {
+        as = name, name = known_as[name], kind = kind, definition = definition, limit = NO_LIMIT, ends = 0,
+        reserved = 0, cost = cost, named = true, terms = ARGV[number]
+      }
+    end
+  end
 end
 
 -- Sets the limit, or the end of the period, of an entry that was not reserved. Returns false if all its terms have ended.
-local function set_term(entry, argument)
-  for at = TERMS, #argument, TERM_BYTES do
-    local until_s, limit, ends = unpacked(TERM, argument, at)
+local function set_term(entry)
+  for at = TERMS, #entry.terms, TERM_BYTES do
+    local until_s, limit, ends = unpacked(TERM, entry.terms, at)
     if now_s < until_s then
       entry.limit, entry.ends = limit, ends
       return true
@@ -171,8 +229,10 @@ end
 
 local function settle_units(name, entry)
   local more, less = math.max(0, entry.cost - entry.reserved), math.max(0, entry.reserved - entry.cost)
-  change(name, add_units(counters[name], entry.ends, more, less, now_s))
-  index_units(KEYS[last_counter + 1], name, counters[name], now_s)
+  if more + less > 0 then
+    change(name, add_units(counters[name], entry.ends, more, less, now_s))
+    index_units(KEYS[last_counter + 1], name, counters[name], now_s)
+  end
   return packed(RESULT, 1, entry.cost, 0, 0, more, 0, NO_LIMIT)
 end
 
@@ -200,38 +260,37 @@ local function settle(name, entry)
   return free_slot(name, entry)
 end
 
-if redis.pcall('GET', KEYS[1]) ~= ARGV[2] then
-  return {CHANGED, 0}
+local raw = redis.pcall('GET', KEYS[1])
+local entries, expires = entries_in(raw)
+if not entries then
+  return {AS_IS, type(raw) == 'string' and raw or '', now_s}
 elseif now_s >= expires then
-  return {EXPIRED, now_s}
+  return {EXPIRED, raw, now_s}
 end
-local entries, missing, bit = {}, 0, 1
-for position = 6, #ARGV do
-  local entry = parse(ARGV[position])
-  entry.ended = entry.added and not set_term(entry, ARGV[position])
-  if entry.kind == QUOTA and entry.named == 1 and not counters[KEYS[position - 2]] then
-    missing = missing + bit
-  end
-  entries[#entries + 1], bit = entry, bit * 2
-end
-if missing > 0 then
-  return {MISSING, missing}
-end
+add_claims(entries)
+local missing, has_ended = {MISSING, raw, now_s}, false
 for _, entry in ipairs(entries) do
-  if entry.ended then
-    return {ENDED, now_s}
+  if entry.terms and not set_term(entry) then
+    has_ended = true
   end
+  if entry.kind == QUOTA and entry.named and not counters[entry.name] then
+    missing[#missing + 1] = entry.as
+  end
+end
+if #missing > 3 then
+  return missing
+elseif has_ended then
+  return {ENDED, raw, now_s}
 end
 
-local parts, results = {packed(HEAD, new_status, expires), ARGV[4]}, {packed('<I8', now_s)}
+local names, parts, results = {}, {}, {}
 for position, entry in ipairs(entries) do
-  local name = KEYS[3 + position]
-  if entry.added then
-    open_counter(name, entry)
+  if entry.terms then
+    open_counter(entry.name, entry)
   end
-  results[#results + 1] = settle(name, entry)
-  parts[#parts + 1] =
-    packed(ENTRY, entry.kind, entry.definition, entry.limit, entry.ends, entry.reserved)
+  names[position] = string.char(#entry.as) .. entry.as
+  results[position] = settle(entry.name, entry)
+  parts[position] = packed(ENTRY, entry.kind, entry.definition, entry.limit, entry.ends, entry.reserved)
 end
 save_counters(changed)
 for name, slots in pairs(freed_slots) do
@@ -240,8 +299,10 @@ end
 if changed_record then
   save(KEYS[2], unpack(changed_record))
 end
-local record = table.concat(parts) .. table.concat(results)
+local record = packed(HEAD, tonumber(ARGV[3]), expires)
+  .. string.char(#ARGV[2]) .. ARGV[2] .. string.char(#entries) .. table.concat(names) .. table.concat(parts)
+  .. packed('<I8', now_s) .. table.concat(results)
 save_until(KEYS[1], record, expires + KEPT_SECONDS)
 local _, open = load_open(KEYS[3], now_s)
 save_open(KEYS[3], open, 0, expires)
-return {DONE, record}
+return {DONE, record, now_s}

@@ -1,7 +1,6 @@
 """Redis or Valkey bucket store: exact across all hosts, by the server's clock, with one round trip per operation."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import islice
+from collections.abc import Callable, Sequence
 from threading import local
 from typing import Any, Final
 from uuid import uuid4
@@ -19,16 +18,13 @@ from ratelimit.stores.redis.claim_encoding import NO_CONVERSIONS, Conversions
 from ratelimit.stores.redis.key_names import EncodedRequest
 from ratelimit.stores.redis.layout import LimitChanged
 from ratelimit.stores.redis.reservation_encoding import TOO_MANY_OPEN
-from ratelimit.stores.redis.reservations import RedisReservations
+from ratelimit.stores.redis.scans import RedisScans
 from ratelimit.stores.redis.scripts import CHANGE, RESERVE, SHIFT, TAKE, Script
 from ratelimit.unit_counters import UnitCounter
 
-_SCAN_BATCH: Final = 1000
 _ATTEMPTS: Final = 5
 _INDEXED_SECONDS: Final = 3600
 _PROBE: Final = b"probe"
-# take.lua updates a key's entry in the index only once in this time.
-_INDEX_UPDATE_SECONDS: Final = 5
 # The same value as in take.lua.
 _SEQUENCE_SECONDS: Final = 86_400
 _TIME_NUMBERS: Final = 2
@@ -36,7 +32,7 @@ _Arguments = tuple[list[bytes], list[bytes]]
 """Key names and arguments of a script."""
 
 
-class RedisStore(RedisReservations):
+class RedisStore(RedisScans):
     """Bucket store in Redis. Threads can share one instance.
 
     `clock` replaces the server's clock in tests.
@@ -137,23 +133,6 @@ class RedisStore(RedisReservations):
         # caller repeats.
         self._change(key, b"replace_bucket", expected, replacement)
 
-    def scan_records(self, prefix: bytes = b"", since_ns: int = 0) -> Iterator[tuple[bytes, Record]]:
-        """Yield records in no particular order. If there is an index, only keys used since `since_ns` are read."""
-        with self._store_errors():
-            names = iter(self._record_names(prefix, since_ns))
-            while batch := list(islice(names, _SCAN_BATCH)):
-                for name, raw in zip(batch, self._values(batch), strict=True):
-                    key = self.keys.key_of(name)
-                    if raw is not None and key.startswith(prefix):
-                        yield key, layout.parse_record(raw)
-
-    def scan_units(self, since_s: int = 0) -> Iterator[tuple[bytes, UnitCounter]]:
-        with self._store_errors():
-            names = iter(self._unit_names(since_s))
-            while batch := list(islice(names, _SCAN_BATCH)):
-                for name, raw in zip(batch, self._values(batch), strict=True):
-                    yield self.keys.unit_counter_of(name), unit_counters.load(raw)
-
     def unit_counters(self, names: Sequence[bytes]) -> list[UnitCounter]:
         return [unit_counters.load(raw) for raw in self._counter_values(names)]
 
@@ -240,19 +219,3 @@ class RedisStore(RedisReservations):
 
     def _change(self, key: bytes, *arguments: Any, index: bytes | None = None) -> None:
         self._run(CHANGE, [self.keys.record_or_counter(key), *([index] if index else [])], arguments)
-
-    def _unit_names(self, since_s: int) -> Iterable[bytes]:
-        if self.keys.units is None:
-            scanned: Iterable[bytes] = self._client.scan_iter(match=self.keys.unit_pattern(), count=_SCAN_BATCH)
-            return scanned
-        # The index has all counters, because a late settlement changes one that isn't in use.
-        return list(self._client.zrangebyscore(self.keys.units, since_s - _INDEX_UPDATE_SECONDS, "+inf"))
-
-    def _record_names(self, prefix: bytes, since_ns: int) -> Iterable[bytes]:
-        index = self.keys.index(prefix)
-        if index is None or (index == self.keys.used and since_ns == 0):
-            scanned: Iterable[bytes] = self._client.scan_iter(match=self.keys.scan_pattern(prefix), count=_SCAN_BATCH)
-            return scanned
-        # An index entry can be older than the key's last use by this much.
-        since = since_ns // NS_PER_SECOND - _INDEX_UPDATE_SECONDS
-        return list(self._client.zrangebyscore(index, since if since_ns else "-inf", "+inf"))

@@ -17,7 +17,8 @@ from events.models import Event
 from latchkey.preconditions import PreconditionFailed
 from ratelimit.limiter import Limiter
 from ratelimit.stores import BucketStoreError, MemoryStore
-from ratelimit.stores.fallback import FallbackMode, FallbackStore
+from ratelimit.stores.fallback import FallbackStore
+from ratelimit.stores.fallback_mode import FallbackMode
 from ratelimit.stores.redis.address import parse_address
 from ratelimit.stores.redis.async_store import AsyncRedisStore
 from ratelimit.stores.redis.store import RedisStore
@@ -205,3 +206,23 @@ def test_number_is_published_again_after_an_outage(
     assert publish_last_number(limiter) == 1
     assert limiter.policy() == 1
     assert publish_last_number(limiter) == 0
+
+
+def test_all_plans_together_name_a_bounded_number_of_units(
+    policies_service: PolicyService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("apikeys.policies.plans.MAX_UNITS", 3)
+    policies_service.create_plan(
+        {"name": "gold", "limits": [rate("a"), rate("b", unit="tokens"), rate("c", unit="gb")]}
+    )
+    too_many = [rate("a"), rate("b", unit="images")]
+    assert faults(lambda: policies_service.create_plan({"name": "x", "limits": too_many})) == [
+        ("/limits/1/unit", "too-many")
+    ]
+    policies_service.create_plan({"name": "silver", "limits": [rate("a")]})
+    assert faults(lambda: policies_service.change_plan("silver", {"limits": too_many})) == [
+        ("/limits/1/unit", "too-many")
+    ]
+    # A unit that the same change removes makes room.
+    policies_service.change_plan("gold", {"limits": [rate("a"), rate("b", unit="tokens"), rate("d", unit="images")]})
+    policies_service.change_plan("silver", {"limits": too_many})

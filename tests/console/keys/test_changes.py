@@ -6,13 +6,16 @@ from typing import Any
 from urllib.parse import urljoin
 
 import pytest
+from django.contrib.auth.models import User
 from django.test import Client
 
+from access.abilities import permissions_for
 from apikeys.config_service import ConfigService, IssuedKey
 from apikeys.models import APIKey, KeySecret
 from console.keys.changes import LimitView
 from events.models import Event
 from tests.console.keys.pages import EDIT, FORMS, path, secrets_in, send, token
+from tests.console.limits.forms import create_owner, create_plan
 
 pytestmark = pytest.mark.django_db
 
@@ -112,3 +115,22 @@ def test_change_before_the_lock_is_detected(
     assert refused.status_code == 409
     assert APIKey.objects.get().burst == 1
     assert "Current limit: 1 per" in refused.content.decode()
+
+
+@pytest.mark.parametrize("permissions", [{"apikeys.change_apikey"}, {"apikeys.change_apikey", "apikeys.change_owner"}])
+def test_key_moves_between_owners_if_both_may_be_changed(
+    client: Client, service: ConfigService, permissions: set[str]
+) -> None:
+    create_plan()
+    create_owner()
+    person = User.objects.create_user("grace", is_staff=True)
+    person.user_permissions.set(permissions_for({"apikeys.view_apikey", *permissions}))
+    client.force_login(person)
+    key = service.issue({"label": "x", "owner": "ACME"}).key
+    values = {**EDIT, "label": "x", "scopes": "[]", "expires_at": "", "owner": "other"}
+    page = client.post(path(key), {**values, "known_epoch": str(key.epoch)})
+    moves = "apikeys.change_owner" in permissions
+    assert page.status_code == (302 if moves else 200)
+    assert APIKey.objects.get(pk=key.pk).owner == ("other" if moves else "ACME")
+    if not moves:
+        assert "you also need to be allowed to change owners" in page.content.decode()

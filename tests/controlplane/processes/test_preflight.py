@@ -9,7 +9,7 @@ from pytest_django import Settings
 
 from controlplane.processes import preflight
 from ratelimit.stores.base import BucketStoreUnavailable
-from ratelimit.stores.fallback import FallbackMode
+from ratelimit.stores.fallback_mode import FallbackMode
 
 URL = "redis://:hunter2@valkey:6379/0"
 

@@ -1,6 +1,7 @@
 """What settling charges and returns."""
 
 from collections import Counter
+from collections.abc import Sequence
 
 import pytest
 from django.db import OperationalError
@@ -10,7 +11,9 @@ from apikeys.models import QuotaUse
 from apikeys.policies.policies import default_policies
 from apikeys.policies.service import PolicyService
 from apikeys.usage.rollup import UsageRollup
+from ratelimit.claim import Claim
 from ratelimit.limiter import default_limiter
+from ratelimit.reservation import Settlement
 from tests.conftest import Caller
 from tests.gateway.reservations.asking import STREAMS, TOKENS, TPM, UNKNOWN, issue, made, reserve, settle, used
 
@@ -37,6 +40,26 @@ def test_settling_returns_what_the_work_did_not_cost(
     assert (tpm["name"], tpm["returned"], tpm["used"]) == ("tpm", 288, 512)
     assert (key["name"], key["unit"], key["reserved"], key["cost"]) == ("key", "requests", 1, 1)
     assert used(api, credential) == {"key": 1, "budget": 512, "tpm": 512, "streams": 0}
+
+
+def test_store_knows_all_counters_of_the_reservation(
+    gateway: Caller, service: ConfigService, policies: PolicyService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also those of a unit that the settlement doesn't name. Redis needs one run of a script then."""
+    reservation = made(reserve(gateway, issue(service, policies, TOKENS, TPM, STREAMS)))
+    known: set[bytes] = set()
+    store = default_limiter().store
+    settle_in_store = store.settle
+
+    def noted(
+        name: bytes, caller: bytes, key_cost: int, claims: Sequence[Claim], likely: Sequence[bytes]
+    ) -> Settlement:
+        known.update(likely, [claim.counter for claim in claims])
+        return settle_in_store(name, caller, key_cost, claims, likely)
+
+    monkeypatch.setattr(store, "settle", noted)
+    assert settle(gateway, reservation).status_code == 200
+    assert [name.rpartition(b":")[2] for name in sorted(known)] == [b"budget", b"streams", b"tpm", b"tokens"]
 
 
 def test_usage_by_unit_has_what_was_charged_and_returned(

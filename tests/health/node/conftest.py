@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ratelimit.stores.fallback import FallbackMode
+from ratelimit.stores.fallback_mode import FallbackMode
 from tests.conftest import Clock
 from tests.health.node.monitored_node import MonitoredNode, StartNode
 

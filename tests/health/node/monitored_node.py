@@ -22,7 +22,8 @@ from health.scheduler.tasks import tasks
 from ratelimit.limit import Limit
 from ratelimit.limiter import Limiter
 from ratelimit.stores import BucketStoreError, LmdbStore, MemoryStore
-from ratelimit.stores.fallback import FallbackMode, FallbackStore
+from ratelimit.stores.fallback import FallbackStore
+from ratelimit.stores.fallback_mode import FallbackMode
 from tests.conftest import Clock
 
 LIMIT = Limit(100, 86_400)

@@ -11,7 +11,7 @@ from apikeys.usage.rollup import UsageRollup
 from health.models import StoreOutage
 from ratelimit.bucket import Record
 from ratelimit.limit import Limit
-from ratelimit.stores.fallback import FallbackMode
+from ratelimit.stores.fallback_mode import FallbackMode
 from tests.conftest import Clock
 from tests.health.node.monitored_node import (
     StartNode,

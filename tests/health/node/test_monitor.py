@@ -10,7 +10,7 @@ from health.models import StoreOutage
 from health.node.identity import Node
 from health.scheduler.node_monitor import CHECK_SECONDS, CONFIRM_SECONDS, NodeMonitor
 from ratelimit.stores import BucketStore, BucketStoreError, MemoryStore
-from ratelimit.stores.fallback import FallbackMode
+from ratelimit.stores.fallback_mode import FallbackMode
 from tests.conftest import Clock
 from tests.health.node.monitored_node import (
     StartNode,

@@ -81,6 +81,13 @@ def test_rate_is_adjusted(store: BucketStore, change: dict[str, int], spent: int
     assert store.adjust(RATE, **change) == ClaimState(0, False, spent * Limit(6, 7).price, 0, 0)
 
 
+@pytest.mark.parametrize(("add", "left"), [(-1, Limit(1, 1).capacity), (-2, 0)])
+def test_all_that_an_overdrawn_bucket_lacks_can_be_given_back(store: BucketStore, add: int, left: int) -> None:
+    store.adjust(rate(RATE.counter, Limit(999_983, 7)), used=2)
+    # Two tokens are two full buckets of the new limit.
+    assert store.adjust(rate(RATE.counter, Limit(1, 1)), add=add).value == left
+
+
 def test_missing_quota_is_not_adjusted(store: BucketStore) -> None:
     with pytest.raises(CountersMissing) as raised:
         store.adjust(MONTH, used=1)

@@ -15,14 +15,27 @@ from ratelimit.reservation_id import new_name
 from ratelimit.slots import MAX_SLOTS, pack_slots
 from ratelimit.stores import LmdbStore, MemoryStore, open_store
 from ratelimit.stores.base import BucketStoreError, BucketStoreUnavailable, ClaimsUnsupported
-from ratelimit.stores.fallback import FallbackMode, FallbackStore
+from ratelimit.stores.fallback import FallbackStore
+from ratelimit.stores.fallback_mode import FallbackMode
 from ratelimit.stores.redis.address import parse_address
 from ratelimit.stores.redis.async_store import AsyncRedisStore
 from ratelimit.stores.redis.key_names import KeyNames
 from ratelimit.stores.redis.store import RedisStore
 from tests.conftest import Clock
 from tests.ratelimit.outcomes import states_of
-from tests.ratelimit.reservations.asking import CALLER, KEY, LIMIT, RATE, SEATS, TOKENS, Reserver, quota, rate, seats
+from tests.ratelimit.reservations.asking import (
+    CALLER,
+    KEY,
+    LIMIT,
+    PACE,
+    RATE,
+    SEATS,
+    TOKENS,
+    Reserver,
+    quota,
+    rate,
+    seats,
+)
 from tests.ratelimit.reservations.test_records import DAMAGED
 from tests.support.redis_server import RedisServer
 from tests.support.redis_servers import cluster
@@ -122,6 +135,30 @@ def test_scripts_that_redis_lost_are_loaded_again(server: RedisServer, reserver:
         reserver.store.extend(reserver.name, CALLER, 600)
         client.script_flush()
         assert reserver.settle(quota(clock, 4))[TOKENS].returned == 6
+
+
+@needs_redis
+@pytest.mark.parametrize(
+    ("likely", "runs"), [((PACE, SEATS), 1), ((PACE,), 2), ((PACE, SEATS, b"k:%b:other" % KEY), 1)]
+)
+def test_settlement_is_one_run_if_the_counters_are_expected(
+    server: RedisServer, reserver: Reserver, clock: Clock, likely: tuple[bytes, ...], runs: int
+) -> None:
+    reserver.reserve(quota(clock, 10), rate(3), seats(2), limit=LIMIT)
+    with server.client() as client:
+        # The first run of the script loads it.
+        reserver.store.settle(reserver.name, CALLER, 1, (quota(clock, 4),), (PACE, SEATS))
+        reserver.reserve(quota(clock, 10), rate(3), seats(2), limit=LIMIT)
+        client.config_resetstat()
+        settlement = reserver.store.settle(reserver.name, CALLER, 1, (quota(clock, 4),), likely)
+        stats = client.info("commandstats")
+    assert {charge.counter: charge.returned for charge in settlement.charges if not charge.is_slot} == {
+        b"key": 0,
+        TOKENS: 6,
+        PACE: 3,
+    }
+    assert stats["cmdstat_evalsha"]["calls"] == runs
+    assert (reserver.used(), reserver.value(seats(2))) == (8, 0)
 
 
 @needs_redis

@@ -22,9 +22,9 @@ from ratelimit.stores.redis.key_names import KeyNames
 from ratelimit.stores.redis.store import RedisStore
 from ratelimit.unit_counters import (
     EMPTY,
-    MAX_TOTAL,
     PLACES,
     QUARTER_SECONDS,
+    TOTALS,
     UNUSED,
     Place,
     UnitCounter,
@@ -89,13 +89,13 @@ def test_every_store_counts_the_same(
     assert bucket_store.unit_counters(counters) == reference.unit_counters(counters)
 
 
-def test_totals_stay_at_their_maximum(bucket_store: BucketStore) -> None:
-    """They are above what a number of Lua represents exactly."""
+def test_total_begins_again_after_its_last_value(bucket_store: BucketStore) -> None:
+    """Totals are above what a number of Lua represents exactly."""
     request: TakeRequest = (KEY, None, 1, 0, 0, claims_on_units(KEY, {"tokens": 10**15}))
-    for _ in range(10):
+    for _ in range(20):
         bucket_store.take_many([request] * 60)
     (counter,) = bucket_store.unit_counters([NAME])
-    assert max(place.charged for place in counter.places) == MAX_TOTAL
+    assert max(place.charged for place in counter.places) == 1200 * 10**15 % TOTALS
     assert [name for name, _ in bucket_store.scan_units()] == [NAME]
 
 
@@ -152,6 +152,21 @@ def test_refused_request_counts_nothing(bucket_store: BucketStore) -> None:
 def test_request_without_costs_by_unit_has_no_counter(bucket_store: BucketStore) -> None:
     bucket_store.take(KEY, Limit(5, 60), claims=claims_on_units(KEY, {"requests": 3}))
     assert list(bucket_store.scan_units()) == []
+
+
+def test_cost_of_0_makes_no_counter(reserver: Reserver, clock: Clock) -> None:
+    claims = claims_on_units(KEY, {"tokens": 0})
+    reserver.store.take(KEY, None, claims=claims)
+    reserver.store.take_many([(KEY, None, 1, 0, 0, claims)])
+    reserver.reserve(*claims)
+    reserver.settle(*claims)
+    assert list(reserver.store.scan_units()) == []
+    # The estimate is still known: what is settled belongs to its quarter.
+    reserved_s = clock.ns // 10**9
+    reserver.reserve(*claims, ttl=3600)
+    clock.move(QUARTER_SECONDS)
+    reserver.settle(*claims_on_units(KEY, {"tokens": 7}))
+    assert place(reserver.store.unit_counters([NAME])[0], reserved_s) == (reserved_s, 7, 0)
 
 
 def place(counter: UnitCounter, at_s: int) -> Place:

@@ -15,9 +15,10 @@ from apikeys.imports.tokens import Tokens
 from apikeys.peppers import configured_peppers
 from apikeys.policies.policies import Policies
 from latchkey.credentials import Credential
+from ratelimit.address_attempts import AttemptKind
 from ratelimit.costs import ONE
 from ratelimit.limit import Limit
-from ratelimit.limiter import AttemptKind, Limiter
+from ratelimit.limiter import Limiter
 from ratelimit.stores import MemoryStore
 
 ADDRESS = "203.0.113.7"
