@@ -37,7 +37,7 @@ BOUND: Final = 3
 
 def sections(*, quick: bool) -> list[Section]:
     """Measure times and queries on SQLite, and on PostgreSQL if a server responds."""
-    keys, rounds, requests = (QUICK_KEYS, 3, 20) if quick else (KEYS, 5, 60)
+    keys, rounds, requests = (QUICK_KEYS, 3, 60) if quick else (KEYS, 5, 60)
     command = [sys.executable, "-m", "benchmarks.admin", str(keys), str(rounds), str(requests)]
     found = []
     with TemporaryDirectory(prefix="latchkey-bench-") as directory, postgresql() as server:
