@@ -1,6 +1,7 @@
 """Synthetic keys for measurements: found like real keys, and usable by no one."""
 
 import pytest
+from django.db import IntegrityError, connection
 
 from apikeys.models import APIKey, KeySecret, KeyText
 from apikeys.search import matching, text_of
@@ -19,6 +20,7 @@ def test_filled_keys_are_whole(monkeypatch: pytest.MonkeyPatch) -> None:
         synthetic_key_id(n) for n in range(10)
     ]
     assert KeySecret.objects.count() == 10
+    assert [key.last_used_at is None for key in APIKey.objects.order_by("pk")] == [n % 3 == 0 for n in range(10)]
     for key in APIKey.objects.all():
         assert KeyText.objects.get(key=key).text == text_of(key).text
 
@@ -29,6 +31,22 @@ def test_searches_find_them() -> None:
     assert rare.key_id == synthetic_key_id(7)
     assert matching(APIKey.objects.all(), COMMON_WORD).count() == 20
     assert matching(APIKey.objects.all(), synthetic_key_id(7)[:6]).contains(rare)
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite keeps its index")
+def test_text_index_is_there_after_success_and_failure() -> None:
+    before = _text_indexes()
+    fill(0, 2)
+    assert _text_indexes() == before
+    with pytest.raises(IntegrityError):
+        fill(0, 1)
+    assert _text_indexes() == before
+
+
+def _text_indexes() -> list[tuple[str, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT indexdef FROM pg_indexes WHERE tablename = %s ORDER BY 1", [KeyText._meta.db_table])
+        return list(cursor.fetchall())
 
 
 def test_ids_differ() -> None:
