@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+from latchkey import headers
 from latchkey.client.http1.malformed import MalformedResponse
 
 MAX_HEAD_BYTES: Final = 65_536
@@ -12,9 +13,11 @@ _NAME: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _WITHOUT_BODY: Final = (204, 304)
 # Most names of Latchkey's responses, as it writes them: a lookup is several times as fast as a check.
 _USUAL: Final = frozenset(
-    (
-        *("date", "server", "content-type", "content-length", "cache-control", "connection", "x-request-id"),
-        *("ratelimit-policy", "ratelimit", "x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset"),
+    name.lower()
+    for name in (
+        *("Date", "Server", "Content-Type", "Content-Length", "Cache-Control", "Connection", headers.REQUEST_ID),
+        *(headers.RATE_LIMIT_POLICY, headers.RATE_LIMIT),
+        *(headers.X_RATE_LIMIT_LIMIT, headers.X_RATE_LIMIT_REMAINING, headers.X_RATE_LIMIT_RESET),
     )
 )
 _LENGTH: Final = re.compile(r"[0-9]{1,18}")
