@@ -105,7 +105,8 @@ class Authenticator(BatchCharger, ReservingCharger):
         `authenticate_and_charge` decides then.
         """
         credential = credential if credential.key_id else self._tokens.resolved(credential)
-        return self._verified_or_none(credential, self._cache.cached(credential.key_id, self._hits))
+        record = self._cache.cached(credential.key_id, self._hits)
+        return self._adopted(credential) if record is None else self._verified_or_none(credential, record)
 
     def is_cold(self, credential: Credential) -> bool:
         """Return whether no cached record, however old, confirms the credential."""
@@ -203,6 +204,8 @@ class Authenticator(BatchCharger, ReservingCharger):
         `authenticate` raises.
         """
         record = self._cache.cached(credential.key_id, self._hits)
+        if record is None:
+            return self._adopted(credential)
         try:
             return self._authenticate_with(credential, record)
         except InvalidCredential:
@@ -211,9 +214,20 @@ class Authenticator(BatchCharger, ReservingCharger):
             # The cached record says that the key is expired, disabled or revoked. That is final only if it is the
             # newest.
             epoch = self._limiter.epoch(credential.key_id)
-            if record is None or epoch <= record.epoch:
+            if epoch <= record.epoch:
                 raise
         return self._authenticate_with(credential, self._cache.load(credential.key_id, epoch))
+
+    def _adopted(self, credential: Credential) -> Verified | None:
+        """Authenticate with a record that another process of this host has read, and cache it. Return None if there is
+        none that confirms the credential: the database decides then.
+        """
+        # The event loop can't read policies.
+        if self._policies.known is None:
+            return self._verified_or_none(credential, None)
+        found = self._cache.find_shared(credential.key_id)
+        verified = self._verified_or_none(credential, found and found.record)
+        return verified if verified is not None and found is not None and self._cache.adopt(found) else None
 
     def _from_database(self, credential: Credential) -> Verified:
         """Authenticate with the database. Raises what `authenticate` raises, and django.db.Error if the database is
