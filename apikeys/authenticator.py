@@ -226,7 +226,7 @@ class Authenticator(BatchCharger, ReservingCharger):
         if self._policies.known is None:
             return self._verified_or_none(credential, None)
         found = self._cache.find_shared(credential.key_id)
-        verified = self._verified_or_none(credential, found and found.record)
+        verified = self._verified_or_none(credential, found and found.read.record)
         return verified if verified is not None and found is not None and self._cache.adopt(found) else None
 
     def _from_database(self, credential: Credential) -> Verified:

@@ -120,7 +120,7 @@ class KeyCache:
         """Cache what `find_shared` has returned, once a credential was confirmed by it. Return whether it is still
         current. A wrong secret must evict nothing.
         """
-        is_current = self._table.adopt(*found)
+        is_current = self._table.adopt(*found.read, found.log)
         if is_current:
             _SHARED.inc()
         return is_current

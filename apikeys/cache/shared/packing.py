@@ -20,10 +20,11 @@ _NO_END: Final = float("inf")
 
 
 class ReadRecord(NamedTuple):
-    """A record as the database had it, and when it was read, by the monotonic clock of the host."""
+    """A record, when it was read (by the monotonic clock of the host), and up to which event the log was written then."""
 
     record: KeyRecord
     read_at: float
+    read_up_to: int
 
 
 def pack(record: KeyRecord, read_at: float) -> bytes:
@@ -53,9 +54,12 @@ def pack(record: KeyRecord, read_at: float) -> bytes:
         raise ValueError(str(error)) from None
 
 
-def unpack(key_id: str, packed: bytes) -> ReadRecord:
-    """Return the record of the key that `pack` has packed. Raises ValueError or struct.error if it has not."""
-    read_at, as_of, epoch, limit, expires_at, issued, flags, secrets, *lengths = _HEAD.unpack_from(packed)
+def unpack(key_id: str, packed: bytes, as_of: int) -> ReadRecord:
+    """Return the record of the key that `pack` has packed, as of the event `as_of`.
+
+    Raises ValueError or struct.error if it has packed something else.
+    """
+    read_at, read_up_to, epoch, limit, expires_at, issued, flags, secrets, *lengths = _HEAD.unpack_from(packed)
     texts, at = [], _HEAD.size
     for length in lengths:
         texts.append(packed[at : at + length])
@@ -78,7 +82,7 @@ def unpack(key_id: str, packed: bytes) -> ReadRecord:
         plan=plan.decode() if flags & _PLANNED else None,
         issued=date.fromordinal(issued) if flags & _ISSUED else None,
     )
-    return ReadRecord(record, read_at)
+    return ReadRecord(record, read_at, read_up_to)
 
 
 def _pack_secret(secret: SecretRecord) -> bytes:

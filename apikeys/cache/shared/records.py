@@ -2,12 +2,12 @@
 
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 from typing import Final, NamedTuple
 
 from apikeys.cache.record_table import RecordTable
 from apikeys.cache.records import KeyRecord
 from apikeys.cache.rereads import REREAD_AFTER_SECONDS
+from apikeys.cache.shared.packing import ReadRecord
 from apikeys.cache.shared.sealed_file import SealedFile
 from apikeys.cache.shared.synchronization import Synchronization
 from events.feed import Cursor, FeedEvent
@@ -17,13 +17,9 @@ MAX_WAITING: Final = 10_000
 
 
 class Found(NamedTuple):
-    """A record in the file, as of the file's cursor; when it was read, up to which event, and the number of the log
-    before it was found.
-    """
+    """A record in the file, as of the file's cursor, and the number of the log before it was found."""
 
-    record: KeyRecord
-    read_at: float
-    read_up_to: int
+    read: ReadRecord
     log: int
 
 
@@ -61,15 +57,13 @@ class SharedRecords:
     def find(self, key_id: str) -> Found | None:
         """Return the key's record, or None if the file has none that can be used."""
         log = self._table.log
-        # Before the entry, so that the entry is as recent as the cursor, or more recent.
         header = self._file.header()
         if header is None or not self._synchronization.covers(log, header):
             return None
-        found = self._file.find(key_id, header.generation)
+        found = self._file.find(key_id, header)
         if found is None or not 0 <= self._clock() - found.read_at < REREAD_AFTER_SECONDS:
             return None
-        record = replace(found.record, as_of=header.cursor.event_id)
-        return Found(record, found.read_at, found.record.as_of, log)
+        return Found(found, log)
 
     def add(self, records: Iterable[KeyRecord], read_at: float, log: int) -> None:
         """Write records that were read at `read_at`, after `log` was noted: now, or after the feed's next answer."""
@@ -90,7 +84,7 @@ class SharedRecords:
             self._write_waiting()
 
     def _wait(self, more: Sequence[_Waiting]) -> None:
-        if more and self._synchronization.is_done:
+        if self._synchronization.has_file:
             self._waiting.extend(more)
             self._write_waiting()
 

@@ -51,9 +51,10 @@ class SealedFile:
             known = self._known = sealed, self._seal.unpack_header(sealed)
         return known[1]
 
-    def find(self, key_id: str, generation: bytes) -> ReadRecord | None:
-        """Return the key's record, or None if there is no authentic one of this generation.
+    def find(self, key_id: str, header: Header) -> ReadRecord | None:
+        """Return the key's record as of the header's cursor, or None if there is no authentic one of its generation.
 
+        Read the header before: an entry is as recent as the cursor, or more recent.
         It takes the same work whether or not the file has the key.
         """
         name = key_id.encode()
@@ -62,8 +63,8 @@ class SealedFile:
         try:
             page = self._file.read_page(key_id)
             entry = next((entry for entry in entries(page) if entry.key_id == name), _DECOY)
-            is_authentic = compare_digest(self._seal.of_entry(generation, name, entry.packed), entry.seal)
-            found = unpack(key_id, entry.packed if is_authentic else _DECOY.packed)
+            is_authentic = compare_digest(self._seal.of_entry(header.generation, name, entry.packed), entry.seal)
+            found = unpack(key_id, (entry if is_authentic else _DECOY).packed, header.cursor.event_id)
         except (OSError, ValueError, struct.error):
             return None
         return found if is_authentic else None

@@ -23,19 +23,16 @@ class _Done(NamedTuple):
 class Synchronization:
     """Keeps the promise of the file: every entry is current as of its cursor, a position in the log.
 
-    One thread calls `follow`. A process uses the file only after it has found the file's cursor in the log that it
-    follows. If it isn't there, or if the process has begun to follow another log, all entries are dropped.
+    A process uses the file only after it has found the file's cursor in the log that it follows. If it isn't there, or
+    if the process has begun to follow another log, all entries are dropped. One thread calls `follow`. `has_file` says
+    whether the file could be opened.
     """
 
     def __init__(self, file: SealedFile) -> None:
+        self.has_file = True
         self._file = file
         self._done: _Done | None = None
         self._last = Cursor(0, "", is_stored=False)
-
-    @property
-    def is_done(self) -> bool:
-        """Return whether this process uses the file at all."""
-        return self._done is not None
 
     def covers(self, log: int, header: Header) -> bool:
         """Return whether the file belongs to the log with this number, which this process follows."""
@@ -44,7 +41,8 @@ class Synchronization:
     def follow(self, log: int, cursor: Cursor, events: Sequence[FeedEvent]) -> None:
         """Bring the file up to `cursor`, to which `events` led. Raises django.db.Error."""
         # A log without events has no digest by which it could be recognized.
-        if not self._file.open() or cursor.event_id == 0:
+        self.has_file = self._file.open()
+        if not self.has_file or cursor.event_id == 0:
             self._done = None
             return
         header = self._file.header()

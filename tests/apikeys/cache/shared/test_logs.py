@@ -116,7 +116,7 @@ def test_steady_state_needs_no_query_more(
         assert here.passes(key.credential)
         found = there.cache.find_shared(key.key.key_id)
         assert found is not None
-        assert found.record.auth.label == f"{round_}"
+        assert found.read.record.auth.label == f"{round_}"
     with CaptureQueriesContext(connection) as queries:
         second(here)
     assert len(queries) == 1
@@ -229,7 +229,7 @@ def test_old_row_is_never_found_once_the_event_is_known(
     at("after it shared")
     for process in (there, start()):
         found = process.cache.find_shared(key.key.key_id)
-        assert found is None or not found.record.enabled or not process.cache.adopt(found)
+        assert found is None or not found.read.record.enabled or not process.cache.adopt(found)
         with pytest.raises(DisabledKey):
             process.passes(key.credential)
 

@@ -37,7 +37,7 @@ EMPTY = KeyRecord(
 )
 def test_record_comes_back(record: KeyRecord) -> None:
     """Each field alone, too: one that is added to a record has to be packed."""
-    assert unpack(KEY_ID, pack(record, 123.25)) == (record, 123.25)
+    assert unpack(KEY_ID, pack(record, 123.25), 7) == (replace(record, as_of=7), 123.25, record.as_of)
 
 
 @pytest.mark.parametrize("scope", ["", "a\0b"])
@@ -64,4 +64,4 @@ def test_cut_bytes_are_an_error() -> None:
     packed = pack(FULL, 0.0)
     for size in (0, 10, len(packed) // 2):
         with pytest.raises((ValueError, struct.error)):
-            unpack(KEY_ID, packed[:size])
+            unpack(KEY_ID, packed[:size], 7)

@@ -54,20 +54,20 @@ def one_page(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def found(file: SealedFile, record: KeyRecord = RECORD) -> KeyRecord | None:
-    read = file.find(record.auth.key_id, GENERATION)
-    return read and read.record
+    read = file.find(record.auth.key_id, HEADER)
+    return read and replace(read.record, as_of=read.read_up_to)
 
 
 def test_another_process_finds_what_was_written(path: Path) -> None:
     written(path, RECORD, OTHER)
     file = opened(path)
     assert file.header() == HEADER
-    assert file.find(RECORD.auth.key_id, GENERATION) == (RECORD, 5.0)
+    assert file.find(RECORD.auth.key_id, HEADER) == (replace(RECORD, as_of=7), 5.0, RECORD.as_of)
     assert found(file, OTHER) == OTHER
     assert found(file, EMPTY) == RECORD, "the same key ID"
-    assert file.find("lk_000000000000", GENERATION) is None
-    assert file.find("", GENERATION) is file.find("é" * 15, GENERATION) is None
-    assert file.find(RECORD.auth.key_id, b"h" * 16) is None
+    assert file.find("lk_000000000000", HEADER) is None
+    assert file.find("", HEADER) is file.find("é" * 15, HEADER) is None
+    assert file.find(RECORD.auth.key_id, HEADER._replace(generation=b"h" * 16)) is None
 
 
 def test_file_is_private_and_sparse(path: Path) -> None:
