@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from itertools import combinations_with_replacement
 from pathlib import Path
 from typing import Any
@@ -167,15 +168,84 @@ def test_record_read_ahead_of_the_feed_is_shared_after_its_answer(
 
 
 def test_record_waits_for_another_writer(here: Process, there: Process, key: IssuedKey) -> None:
-    other = there.cache._shared
-    assert other is not None
-    with other._file.writing() as is_free:
+    with locked(there) as is_free:
         assert is_free
         assert here.passes(key.credential)
         second(here)
     assert there.cache.find_shared(key.key.key_id) is None
     second(here)
     assert there.cache.find_shared(key.key.key_id) is not None
+
+
+def locked(process: Process) -> AbstractContextManager[bool]:
+    """Holds the writer's lock of a process."""
+    shared = process.cache._shared
+    assert shared is not None
+    return shared._file.writing()
+
+
+def test_new_process_uses_nothing_that_lags_behind_its_feed(
+    here: Process, there: Process, start: Start, key: IssuedKey, service: ConfigService, shared: SharedStore
+) -> None:
+    """Another process was stopped with the writer's lock, so the event can't be applied to the file."""
+    assert here.passes(key.credential)
+    with locked(there):
+        service.update(key.key.key_id, {"enabled": False})
+        shared.forget(key.key.key_id.encode())
+        started = start()
+        with pytest.raises(DisabledKey):
+            started.passes(key.credential)
+
+
+def test_record_that_waited_through_an_event_is_not_written(
+    here: Process, there: Process, start: Start, key: IssuedKey, service: ConfigService
+) -> None:
+    with locked(there):
+        assert here.passes(key.credential)
+    service.update(key.key.key_id, {"enabled": False})
+    second(here)
+    assert start().cache.find_shared(key.key.key_id) is None
+
+
+def test_record_of_another_log_is_not_found(here: Process, there: Process, key: IssuedKey, other: IssuedKey) -> None:
+    second(here, there)
+    restore(key)
+    second(here)
+    assert here.passes(other.credential)
+    there.seconds += 1
+    assert here.cache.find_shared(other.key.key_id) is not None
+    assert there.cache.find_shared(other.key.key_id) is None
+    second(there, here)
+    assert here.passes(other.credential)
+
+
+def test_record_that_was_found_in_another_log_is_not_adopted(
+    here: Process, there: Process, key: IssuedKey, other: IssuedKey
+) -> None:
+    second(here, there)
+    assert here.passes(key.credential)
+    found = there.cache.find_shared(key.key.key_id)
+    assert found is not None
+    restore(key)
+    for _ in range(5):
+        add()
+    second(there)
+    assert not there.cache.adopt(found)
+
+
+def test_file_that_lags_is_dropped_with_the_log(
+    here: Process, there: Process, start: Start, key: IssuedKey, other: IssuedKey
+) -> None:
+    """Its cursor is in both logs."""
+    second(here, there)
+    assert here.passes(key.credential)
+    with locked(there):
+        add()
+        second(here)
+    fail_over(key)
+    second(here)
+    with pytest.raises(DisabledKey):
+        start().passes(key.credential)
 
 
 STEPS = ("before it selects", "before it stores", "before it shares", "after it shared")
@@ -227,9 +297,12 @@ def test_old_row_is_never_found_once_the_event_is_known(
         here.passes(key.credential)
     at("before it shares")
     at("after it shared")
-    for process in (there, start()):
+    processes = (start(), there)
+    for process in processes:
         found = process.cache.find_shared(key.key.key_id)
         assert found is None or not found.read.record.enabled or not process.cache.adopt(found)
+    # Only now, because they read the database.
+    for process in processes:
         with pytest.raises(DisabledKey):
             process.passes(key.credential)
 
