@@ -6,7 +6,7 @@ the database was read. An allowed request is confirmed too, because the operatio
 epoch.
 
 An unknown key ID and a wrong secret cost the same work, no matter what this process has cached: one digest
-comparison per step, and one query that finds nothing. An imported token names no key. It is looked up by its digest,
+comparison per step, and two queries that find nothing. An imported token names no key. It is looked up by its digest,
 and gets the same answer if there is none.
 """
 
@@ -87,7 +87,7 @@ class Authenticator(BatchCharger, ReservingCharger):
     def authenticate_batch(self, credentials: Sequence[tuple[Credential, str]]) -> list[AuthenticationResult]:
         """Authenticate several credentials like `authenticate`, each with its address.
 
-        The results are in the same order. What `authenticate` raises is returned as a result. A single query reads
+        The results are in the same order. What `authenticate` raises is returned as a result. Two queries read
         all keys that are not cached.
         """
         batch = [PendingAuthentication(self._tokens.resolved(found), address) for found, address in credentials]
@@ -150,7 +150,7 @@ class Authenticator(BatchCharger, ReservingCharger):
         return None
 
     def _look_up(self, batch: Sequence[PendingAuthentication]) -> None:
-        """Resolve the whole batch with one query, and the imported tokens in it with another one."""
+        """Resolve the whole batch with two queries, and the imported tokens in it with two more."""
         tokens = [pending for pending in batch if isinstance(pending.credential, ImportedToken)]
         if tokens:
             self._look_up_tokens(tokens)
@@ -169,7 +169,7 @@ class Authenticator(BatchCharger, ReservingCharger):
             pending.resolve(partial(self._authenticate_with, pending.credential, record))
 
     def _look_up_tokens(self, batch: Sequence[PendingAuthentication]) -> None:
-        """Resolve imported tokens, which don't name their keys, with one query."""
+        """Resolve imported tokens, which don't name their keys, with two queries."""
         tokens = [pending.credential for pending in batch if isinstance(pending.credential, ImportedToken)]
         try:
             found = self._tokens.look_up(tokens, self._cache)

@@ -20,7 +20,7 @@ _NO_END: Final = float("inf")
 
 
 class ReadRecord(NamedTuple):
-    """A record, when it was read (by the monotonic clock of the host), and up to which event the log was written then."""
+    """A record; when it was read, by the host's monotonic clock; and the last event of the log at that time."""
 
     record: KeyRecord
     read_at: float

@@ -16,8 +16,11 @@ from typing import Final
 from zlib import crc32
 
 PAGE_BYTES: Final = 4096
-# 512 MiB with the page of the header, if all are used. The file is sparse.
-PAGES: Final = 131_071
+# 256 MiB with the page of the header, if all are used. The file is sparse.
+PAGES: Final = 65_535
+
+# The last space of a disk is for the database and the buckets.
+MIN_FREE_BYTES: Final = 256 << 20
 
 
 class RecordFile:
@@ -66,6 +69,11 @@ class RecordFile:
                     fcntl.flock(self._descriptor, fcntl.LOCK_UN)
         finally:
             self._lock.release()
+
+    def has_room(self) -> bool:
+        """Return whether the disk has so much free space that the file may grow. Raises OSError."""
+        found = os.fstatvfs(self._descriptor)
+        return found.f_bavail * found.f_frsize >= MIN_FREE_BYTES
 
     def write_header(self, header: bytes) -> None:
         """Write the header. Raises OSError."""

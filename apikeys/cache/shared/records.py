@@ -98,14 +98,14 @@ class SharedRecords:
             header = self._file.header() if is_free else None
             if cursor is None or header is None or header.cursor != cursor:
                 return
-            if self._synchronization.covers(self._table.log, header):
-                for _ in range(len(self._waiting)):
-                    self._write(self._waiting.popleft(), cursor.event_id, header.generation)
-
-    def _write(self, one: _Waiting, current_at: int, generation: bytes) -> None:
-        if one.record is None:
-            self._file.remove(one.key_id)
-        elif one.record.as_of > current_at:
-            self._waiting.append(one)
-        elif self._table.accepts(one.key_id, one.record.as_of, one.log):
-            self._file.write(one.record, one.read_at, generation)
+            if not self._synchronization.covers(self._table.log, header):
+                return
+            has_room = self._file.has_room()
+            for _ in range(len(self._waiting)):
+                one = self._waiting.popleft()
+                if one.record is None:
+                    self._file.remove(one.key_id)
+                elif one.record.as_of > cursor.event_id:
+                    self._waiting.append(one)
+                elif has_room and self._table.accepts(one.key_id, one.record.as_of, one.log):
+                    self._file.write(one.record, one.read_at, header.generation)

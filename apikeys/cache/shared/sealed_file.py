@@ -54,8 +54,8 @@ class SealedFile:
     def find(self, key_id: str, header: Header) -> ReadRecord | None:
         """Return the key's record as of the header's cursor, or None if there is no authentic one of its generation.
 
-        Read the header before: an entry is as recent as the cursor, or more recent.
-        It takes the same work whether or not the file has the key.
+        Read the header before: an entry is as recent as the cursor, or more recent. It takes the same work whether or
+        not the file has the key.
         """
         name = key_id.encode()
         if len(name) != KEY_ID_BYTES:
@@ -80,6 +80,10 @@ class SealedFile:
                 yield is_free
         except OSError as error:
             self._report(error)
+
+    def has_room(self) -> bool:
+        """Return whether records may be written. Raises OSError."""
+        return self._file.has_room()
 
     def begin(self, header: Header) -> None:
         """Remove all entries, and begin with this header. Raises OSError."""

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from apikeys.cache.shared import synchronization
+from apikeys.cache.shared import record_file, synchronization
 from apikeys.config_service import ConfigService, IssuedKey
 from apikeys.peppers import configured_peppers
 from events.origin import Origin
@@ -22,7 +22,9 @@ Start = Callable[..., Process]
 
 
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
+def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The place of the file. It has few pages, because some tests copy all of it."""
+    monkeypatch.setattr(record_file, "PAGES", 8)
     return tmp_path / "records"
 
 

@@ -135,9 +135,10 @@ def test_process_that_is_behind_the_file_uses_it(
     assert len(database.asked) == 1
 
 
+@pytest.mark.parametrize("first", [True, False])
 def test_many_pages_are_followed(
     here: Process, start: Start, key: IssuedKey, service: ConfigService, monkeypatch: pytest.MonkeyPatch,
-    database: Database,
+    database: Database, first: bool,
 ) -> None:  # fmt: skip
     from events import feed as pages
 
@@ -147,9 +148,12 @@ def test_many_pages_are_followed(
     second(here)
     here.passes(key.credential)
     here.passes(kept.credential)
+    if first:
+        service.update(key.key.key_id, {"enabled": False})
     for _ in range(7):
         add()
-    service.update(key.key.key_id, {"enabled": False})
+    if not first:
+        service.update(key.key.key_id, {"enabled": False})
     for process in (here, start()):
         second(process)
         assert process.cache.find_shared(kept.key.key_id) is not None
@@ -231,6 +235,58 @@ def test_record_that_was_found_in_another_log_is_not_adopted(
         add()
     second(there)
     assert not there.cache.adopt(found)
+
+
+def test_file_with_the_id_of_an_event_and_another_digest_is_begun_again(here: Process, key: IssuedKey) -> None:
+    """Only a process with the pepper can write it, for example one that is connected to another server."""
+    assert here.passes(key.credential)
+    shared = here.cache._shared
+    assert shared is not None
+    header = shared._file.header()
+    assert header is not None
+    with shared._file.writing():
+        shared._file.move(header._replace(cursor=header.cursor._replace(digest="f" * 64)))
+    add()
+    second(here)
+    assert here.cache.find_shared(key.key.key_id) is None
+    header_now = shared._file.header()
+    assert header_now is not None
+    assert header_now.generation != header.generation
+
+
+def test_record_is_adopted_once(here: Process, there: Process, key: IssuedKey) -> None:
+    assert here.passes(key.credential)
+    found = there.cache.find_shared(key.key.key_id)
+    assert found is not None
+    assert there.cache.adopt(found)
+    assert not there.cache.adopt(found), "what the process has since is newer"
+
+
+@pytest.mark.parametrize("is_new", [True, False])
+def test_file_that_another_process_is_about_to_change_is_left_to_it(
+    here: Process, there: Process, service: ConfigService, path: Path, monkeypatch: pytest.MonkeyPatch, is_new: bool
+) -> None:
+    """Between reading the header and getting the lock."""
+    if is_new:
+        path.unlink()
+    else:
+        add()
+    writing = SealedFile.writing
+    done: list[bytes] = []
+
+    def writing_later(self: SealedFile) -> AbstractContextManager[bool]:
+        if not done:
+            done.append(b"")
+            second(there)
+            if not is_new:
+                add()
+                second(there)
+            done.append(path.read_bytes())
+        return writing(self)
+
+    monkeypatch.setattr(SealedFile, "writing", writing_later)
+    second(here)
+    assert path.read_bytes() == done[1]
 
 
 def test_file_that_lags_is_dropped_with_the_log(

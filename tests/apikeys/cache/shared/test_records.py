@@ -9,7 +9,7 @@ from django.db import OperationalError
 
 from apikeys.cache.key_cache import TTL_SECONDS
 from apikeys.cache.rereads import REREAD_AFTER_SECONDS
-from apikeys.cache.shared import synchronization
+from apikeys.cache.shared import record_file, synchronization
 from apikeys.cache.shared.records import SharedRecords
 from apikeys.config_service import ConfigService, IssuedKey
 from apikeys.errors import DisabledKey, InvalidCredential, RevokedKey
@@ -107,11 +107,14 @@ def test_file_is_used_during_an_outage_like_the_cache(
 def test_adopted_record_gets_no_younger_than_the_feed(
     here: Process, there: Process, key: IssuedKey, database: Database, shared: SharedStore
 ) -> None:
-    there.seconds += TTL_SECONDS
-    here.seconds += TTL_SECONDS - 0.5
+    for process in (here, there):
+        process.seconds += TTL_SECONDS - 1
+    here.follow()
     here.passes(key.credential)
     shared.confirms_epochs = False
     database.away = True
+    assert there.passes(key.credential)
+    there.seconds += 1
     there.follow()
     with pytest.raises(OperationalError):
         there.passes(key.credential)
@@ -267,9 +270,17 @@ def test_failing_disk_costs_a_read_in_each_process(
     assert len(database.asked) == 2
 
 
-@pytest.mark.parametrize("mode", [0o500, 0o000])
+def test_last_space_of_the_disk_is_left_to_others(
+    here: Process, there: Process, key: IssuedKey, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(record_file, "MIN_FREE_BYTES", 1 << 60)
+    for process in (here, there):
+        assert process.passes(key.credential)
+    assert len(database.asked) == 2
+
+
 def test_directory_without_rights_costs_a_read_in_each_process(
-    start: Start, key: IssuedKey, database: Database, tmp_path: Path, path: Path, mode: int,
+    start: Start, key: IssuedKey, database: Database, tmp_path: Path, path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     def denied(*_: object, **__: object) -> int:

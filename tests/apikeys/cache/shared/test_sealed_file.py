@@ -12,7 +12,7 @@ import pytest
 from apikeys.cache.records import KeyRecord
 from apikeys.cache.shared import record_file
 from apikeys.cache.shared.page import entries
-from apikeys.cache.shared.record_file import PAGE_BYTES
+from apikeys.cache.shared.record_file import PAGE_BYTES, PAGES
 from apikeys.cache.shared.seal import HEADER_BYTES, Header, Seal
 from apikeys.cache.shared.sealed_file import SealedFile
 from events.feed import Cursor
@@ -71,14 +71,13 @@ def test_another_process_finds_what_was_written(path: Path) -> None:
 
 
 def test_file_is_private_and_sparse(path: Path) -> None:
-    os.umask(old := os.umask(0))
+    old = os.umask(0)
     try:
-        os.umask(0)
         written(path, RECORD)
     finally:
         os.umask(old)
     assert path.stat().st_mode & 0o777 == 0o600
-    assert path.stat().st_size <= (record_file.PAGES + 1) * PAGE_BYTES == 512 << 20
+    assert path.stat().st_size <= (PAGES + 1) * PAGE_BYTES == 256 << 20
     assert path.stat().st_blocks * 512 <= 64 << 10
 
 
@@ -127,7 +126,7 @@ def test_entry_of_another_key_is_not_used(path: Path) -> None:
 
 @pytest.mark.usefixtures("one_page")
 def test_digest_of_another_key_is_not_used(path: Path) -> None:
-    """Somebody without the pepper puts the digest of a key of theirs beside the scopes of another."""
+    """Somebody without the pepper puts the digest of a key of theirs next to the scopes of another."""
     file = written(path, RECORD)
     content = path.read_bytes()
     assert RECORD.secrets[0].digest in content
