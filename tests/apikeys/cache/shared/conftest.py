@@ -8,6 +8,7 @@ import pytest
 from apikeys.cache.shared import record_file, synchronization
 from apikeys.config_service import ConfigService, IssuedKey
 from apikeys.peppers import configured_peppers
+from events.feed import read_after
 from events.origin import Origin
 from latchkey.peppers import Peppers
 from ratelimit.limiter import Limiter
@@ -31,7 +32,7 @@ def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def start(path: Path, shared: SharedStore, database: Database, monkeypatch: pytest.MonkeyPatch) -> Start:
     """Starts processes that share the file."""
-    monkeypatch.setattr(synchronization, "read_after", database.follow(synchronization.read_after))
+    monkeypatch.setattr(synchronization, "read_after", database.follow(read_after))
 
     def start(peppers: Peppers | None = None, seconds: float = 100.0) -> Process:
         process = Process(Limiter(shared))

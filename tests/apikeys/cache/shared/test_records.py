@@ -293,6 +293,8 @@ def test_directory_without_rights_costs_a_read_in_each_process(
     assert other.passes(key.credential)
     assert len(database.asked) == 2
     assert not path.exists()
+    assert one.cache._shared is not None
+    assert not one.cache._shared._waiting, "nothing that is never written"
 
 
 def test_waiting_records_are_bounded(
