@@ -14,6 +14,8 @@ from events.feed import Cursor, FeedEvent
 
 # While the feed or another writer holds them up, for example for a second of cold reads.
 MAX_WAITING: Final = 10_000
+# At a time, because a request may wait for the thread that writes them.
+MAX_WRITES: Final = 1_000
 
 
 class Found(NamedTuple):
@@ -101,7 +103,7 @@ class SharedRecords:
             if not self._synchronization.covers(self._table.log, header):
                 return
             has_room = self._file.has_room()
-            for _ in range(len(self._waiting)):
+            for _ in range(min(len(self._waiting), MAX_WRITES)):
                 one = self._waiting.popleft()
                 if one.record is None:
                     self._file.remove(one.key_id)
