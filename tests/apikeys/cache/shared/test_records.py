@@ -256,6 +256,15 @@ def test_another_pepper_begins_the_file_again(here: Process, start: Start, key: 
     assert database.asked == [[key.key.key_id]]
 
 
+def test_record_is_not_adopted_before_policies_are_known(here: Process, there: Process, key: IssuedKey) -> None:
+    """The event loop would have to read them from the database."""
+    assert here.passes(key.credential)
+    there.authenticator._policies._snapshot = None
+    assert there.authenticator.authenticate_from_cache(key.credential) is None
+    there.authenticator.read_policies()
+    assert there.authenticator.authenticate_from_cache(key.credential) is not None
+
+
 def test_failing_disk_costs_a_read_in_each_process(
     here: Process, there: Process, key: IssuedKey, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
