@@ -104,6 +104,20 @@ def test_file_is_used_during_an_outage_like_the_cache(
         there.passes(key.credential)
 
 
+@pytest.mark.parametrize(("confirms", "seconds"), [(True, STALE_SECONDS), (False, TTL_SECONDS)])
+def test_file_is_not_used_once_the_feed_was_silent_for_too_long(
+    here: Process, there: Process, key: IssuedKey, database: Database, shared: SharedStore, confirms: bool,
+    seconds: float,
+) -> None:  # fmt: skip
+    here.passes(key.credential)
+    shared.confirms_epochs = confirms
+    database.away = True
+    there.follow()
+    there.seconds += seconds
+    with pytest.raises(OperationalError):
+        there.passes(key.credential)
+
+
 def test_adopted_record_gets_no_younger_than_the_feed(
     here: Process, there: Process, key: IssuedKey, database: Database, shared: SharedStore
 ) -> None:
