@@ -17,6 +17,7 @@ from apikeys.cache.shared.sealed_file import SealedFile
 from apikeys.config_service import ConfigService, IssuedKey
 from apikeys.errors import DisabledKey
 from apikeys.models import APIKey
+from events import feed as pages
 from tests.apikeys.cache.outage.process import Database, Process, SharedStore
 from tests.apikeys.cache.outage.test_feed import fail_over, restore, truncate
 from tests.apikeys.cache.shared.conftest import Start
@@ -140,8 +141,6 @@ def test_many_pages_are_followed(
     here: Process, start: Start, key: IssuedKey, service: ConfigService, monkeypatch: pytest.MonkeyPatch,
     database: Database, first: bool,
 ) -> None:  # fmt: skip
-    from events import feed as pages
-
     for module in (feed_module, pages, synchronization):
         monkeypatch.setattr(module, "PAGE", 2)
     kept = service.issue({"label": "kept"})
@@ -154,6 +153,8 @@ def test_many_pages_are_followed(
         add()
     if not first:
         service.update(key.key.key_id, {"enabled": False})
+    second(here)
+    assert here.cache._feed.last_events, "the last page isn't empty"
     for process in (here, start()):
         second(process)
         assert process.cache.find_shared(kept.key.key_id) is not None

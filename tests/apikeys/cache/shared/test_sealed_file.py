@@ -245,8 +245,11 @@ def test_unsafe_file_is_replaced(path: Path, kind: str) -> None:
 
 @pytest.mark.parametrize("kind", ["symbolic link", "directory", "no directory"])
 def test_place_that_cannot_be_used_is_reported_once(path: Path, kind: str, capfd: pytest.CaptureFixture[str]) -> None:
+    elsewhere = path.parent / "elsewhere"
+    elsewhere.write_bytes(b"of somebody else")
+    elsewhere.chmod(0o600)
     if kind == "symbolic link":
-        path.symlink_to(path.parent / "elsewhere")
+        path.symlink_to(elsewhere)
     elif kind == "directory":
         path.mkdir()
     else:
@@ -258,7 +261,7 @@ def test_place_that_cannot_be_used_is_reported_once(path: Path, kind: str, capfd
     assert found(file) is None
     with file.writing() as is_free:
         assert not is_free
-    assert not (path.parent / "elsewhere").exists()
+    assert elsewhere.read_bytes() == b"of somebody else"
 
 
 def test_full_disk_is_a_file_without_the_record(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
