@@ -18,7 +18,7 @@ from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.slow("starts servers")
 
-KEYS = 24
+KEYS = 32
 
 
 @pytest.fixture
@@ -48,8 +48,15 @@ def use(server: RunningServer, keys: list[dict[str, Any]], status: int = 204) ->
 
 def lookups(server: RunningServer, root: str) -> dict[str, float]:
     """How often each outcome was counted, by all workers, with any key."""
-    text = httpx.get(f"{server.url}/metrics", headers={"X-API-Key": root}, timeout=30).text
-    found = re.findall(r'^key_directory_lookups_total{outcome="(\w+)"} (\S+)$', text, re.MULTILINE)
+    found: list[tuple[str, str]] = []
+
+    def scrape() -> bool:
+        text = httpx.get(f"{server.url}/metrics", headers={"X-API-Key": root}, timeout=30).text
+        found.extend(re.findall(r'^key_directory_lookups_total{outcome="(\w+)"} (\S+)$', text, re.MULTILINE))
+        return bool(found)
+
+    # A worker that has just started may refuse it, because it can't confirm the key yet.
+    wait_until(scrape, "the metric")
     return {outcome: float(count) for outcome, count in found}
 
 
@@ -84,15 +91,18 @@ def test_restarted_server_reads_no_record(server: RunningServer, root: str) -> N
 
 
 def wait_for_feed(server: RunningServer, keys: list[dict[str, Any]], root: str) -> None:
-    """Waits until all workers use the file: a key that none of them knows yet isn't loaded from the database."""
+    """Waits until all workers use the file: keys that none of them knows yet aren't loaded from the database."""
 
     def is_shared() -> bool:
         before = lookups(server, root)["loaded"]
-        use(server, [keys.pop()])
+        # Several, because the kernel may give a worker none of the connections.
+        use(server, [keys.pop() for _ in range(4)])
         return lookups(server, root)["loaded"] == before
 
+    # A server that was started again answers before all of its workers have started.
+    wait_until(lambda: len(server.worker_pids()) == server.workers, "all workers")
     wait_until(is_shared, "the first answer of the feed in each worker")
-    assert len(keys) >= KEYS // 2
+    assert len(keys) >= KEYS // 4
 
 
 def test_replaced_worker_reads_no_record(server: RunningServer, root: str) -> None:
