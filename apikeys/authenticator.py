@@ -6,7 +6,7 @@ the database was read. An allowed request is confirmed too, because the operatio
 epoch.
 
 An unknown key ID and a wrong secret cost the same work, no matter what this process has cached: one digest
-comparison per step, and one query that finds nothing. An imported token names no key. It is looked up by its digest,
+comparison per step, and two queries that find nothing. An imported token names no key. It is looked up by its digest,
 and gets the same answer if there is none.
 """
 
@@ -87,7 +87,7 @@ class Authenticator(BatchCharger, ReservingCharger):
     def authenticate_batch(self, credentials: Sequence[tuple[Credential, str]]) -> list[AuthenticationResult]:
         """Authenticate several credentials like `authenticate`, each with its address.
 
-        The results are in the same order. What `authenticate` raises is returned as a result. A single query reads
+        The results are in the same order. What `authenticate` raises is returned as a result. Two queries read
         all keys that are not cached.
         """
         batch = [PendingAuthentication(self._tokens.resolved(found), address) for found, address in credentials]
@@ -105,7 +105,8 @@ class Authenticator(BatchCharger, ReservingCharger):
         `authenticate_and_charge` decides then.
         """
         credential = credential if credential.key_id else self._tokens.resolved(credential)
-        return self._verified_or_none(credential, self._cache.cached(credential.key_id, self._hits))
+        record = self._cache.cached(credential.key_id, self._hits)
+        return self._adopted(credential) if record is None else self._verified_or_none(credential, record)
 
     def is_cold(self, credential: Credential) -> bool:
         """Return whether no cached record, however old, confirms the credential."""
@@ -149,7 +150,7 @@ class Authenticator(BatchCharger, ReservingCharger):
         return None
 
     def _look_up(self, batch: Sequence[PendingAuthentication]) -> None:
-        """Resolve the whole batch with one query, and the imported tokens in it with another one."""
+        """Resolve the whole batch with two queries, and the imported tokens in it with two more."""
         tokens = [pending for pending in batch if isinstance(pending.credential, ImportedToken)]
         if tokens:
             self._look_up_tokens(tokens)
@@ -168,7 +169,7 @@ class Authenticator(BatchCharger, ReservingCharger):
             pending.resolve(partial(self._authenticate_with, pending.credential, record))
 
     def _look_up_tokens(self, batch: Sequence[PendingAuthentication]) -> None:
-        """Resolve imported tokens, which don't name their keys, with one query."""
+        """Resolve imported tokens, which don't name their keys, with two queries."""
         tokens = [pending.credential for pending in batch if isinstance(pending.credential, ImportedToken)]
         try:
             found = self._tokens.look_up(tokens, self._cache)
@@ -203,6 +204,8 @@ class Authenticator(BatchCharger, ReservingCharger):
         `authenticate` raises.
         """
         record = self._cache.cached(credential.key_id, self._hits)
+        if record is None:
+            return self._adopted(credential)
         try:
             return self._authenticate_with(credential, record)
         except InvalidCredential:
@@ -211,9 +214,20 @@ class Authenticator(BatchCharger, ReservingCharger):
             # The cached record says that the key is expired, disabled or revoked. That is final only if it is the
             # newest.
             epoch = self._limiter.epoch(credential.key_id)
-            if record is None or epoch <= record.epoch:
+            if epoch <= record.epoch:
                 raise
         return self._authenticate_with(credential, self._cache.load(credential.key_id, epoch))
+
+    def _adopted(self, credential: Credential) -> Verified | None:
+        """Authenticate with a record that another process of this host has read, and cache it. Return None if there is
+        none that confirms the credential: the database decides then.
+        """
+        # The event loop can't read policies.
+        if self._policies.known is None:
+            return self._verified_or_none(credential, None)
+        found = self._cache.find_shared(credential.key_id)
+        verified = self._verified_or_none(credential, found and found.read.record)
+        return verified if verified is not None and found is not None and self._cache.adopt(found) else None
 
     def _from_database(self, credential: Credential) -> Verified:
         """Authenticate with the database. Raises what `authenticate` raises, and django.db.Error if the database is

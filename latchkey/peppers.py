@@ -31,8 +31,8 @@ class Peppers:
     def digest(self, text: str, pepper_id: str) -> bytes:
         """Return the HMAC-SHA-256 of `text`, 32 bytes. Raises KeyError if the pepper is no longer configured.
 
-        Each use begins its text differently (`lks_`, `seal:`, `webhook:`, `backup:`), so a digest made for one use
-        is never valid for another.
+        Each use begins its text differently (`lks_`, `seal:`, `webhook:`, `backup:`, `record-file:`), so a digest made
+        for one use is never valid for another.
         """
         # Copying a keyed HMAC is cheaper than setting up the key for each digest.
         mac = self.by_id[pepper_id].copy()

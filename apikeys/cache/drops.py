@@ -43,3 +43,9 @@ class Drops:
     def accept(self, key_id: str, as_of: int, log: int) -> bool:
         """Return whether a record may be used. `log` is the number of the log before it was read."""
         return log == self.log and as_of >= max(self._floor, self._event_ids.get(key_id, 0))
+
+    def accept_shared(self, key_id: str, as_of: int, current_at: int, log: int) -> bool:
+        """Return whether a record may be used that was read up to the event `as_of`, by another process, and that
+        every event up to `current_at` has left in the record file. `log` is the number of the log before it was found.
+        """
+        return log == self.log and current_at >= self._floor and as_of >= self._event_ids.get(key_id, 0)

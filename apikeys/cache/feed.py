@@ -29,15 +29,24 @@ class ChangeFeed:
 
     A question reads one page. It begins at the end of the log, and again if the log is no longer the one it was: after
     a restored backup, a failover that lost events, or if the event of the cursor was pruned or truncated.
+
+    `last_events` are those that the last question has read, or None if it got no answer of a primary.
     """
 
     def __init__(self, follower: Follower, clock: Callable[[], float]) -> None:
         self._follower = follower
         self._clock = clock
         self._cursor: Cursor | None = None
+        self.last_events: Sequence[FeedEvent] | None = None
+
+    @property
+    def cursor(self) -> Cursor | None:
+        """Return the position up to which the follower has applied the log; None before the first answer."""
+        return self._cursor
 
     def ask(self) -> bool:
         """Ask for the events after the cursor. Return whether more are waiting. Raises django.db.Error."""
+        self.last_events = None
         connection.ensure_connection()
         # A standby lags behind, so its answer confirms nothing.
         if connection_is_to_standby():
@@ -51,6 +60,7 @@ class ChangeFeed:
         elif events:
             self._follower.apply(events)
             self._cursor = Cursor(events[-1].event_id, events[-1].digest, is_stored=True)
+        self.last_events = events
         if len(events) == PAGE:
             return True
         self._follower.confirmed_at = asked_at

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
 from time import monotonic
 from typing import Final, TypeVar
 
@@ -17,8 +18,12 @@ from apikeys.cache.poller import DatabasePoller
 from apikeys.cache.query_deadlines import query_deadline, track_connections
 from apikeys.cache.record_table import CAPACITY, RecordTable
 from apikeys.cache.records import KeyRecord, read_records, read_records_by_token, read_records_with
+from apikeys.cache.shared.records import Found, SharedRecords
+from apikeys.cache.shared.seal import Seal, read_boot_id
+from apikeys.cache.shared.sealed_file import SealedFile
 from latchkey import metric_names
 from latchkey.buffered_metrics import CounterLike
+from latchkey.peppers import Peppers
 from ratelimit.limiter import default_limiter
 
 TTL_SECONDS: Final = 5.0
@@ -32,6 +37,7 @@ _K = TypeVar("_K", str, bytes)
 LOOKUPS: Final = Counter(metric_names.KEY_DIRECTORY_LOOKUPS, "Lookups in the key cache, by outcome.", ["outcome"])
 HITS: Final = LOOKUPS.labels("hit")
 _STALE = LOOKUPS.labels("stale")
+_SHARED = LOOKUPS.labels("shared")
 _LOADED = LOOKUPS.labels("loaded")
 _UNKNOWN = LOOKUPS.labels("unknown")
 _FAILED = LOOKUPS.labels("failed")
@@ -64,6 +70,7 @@ class KeyCache:
         self._table = RecordTable(capacity)
         self._feed = ChangeFeed(self._table, clock)
         self._policy_followers: PolicyFollowers | None = None
+        self._shared: SharedRecords | None = None
         self.poller = DatabasePoller(self._ask)
 
     @property
@@ -93,6 +100,31 @@ class KeyCache:
             (hits if age < TTL_SECONDS else _STALE).inc()
         return record
 
+    def share(self, path: Path, peppers: Peppers) -> None:
+        """Share records with the other processes of this host, in a file at `path` that is sealed with the pepper."""
+        try:
+            file = SealedFile(path, Seal(peppers, read_boot_id()))
+        except OSError as error:
+            log.warning("record_file_not_used", error=str(error))
+            return
+        self._shared = SharedRecords(file, self._table, lambda: self._feed.cursor, self._clock)
+
+    def find_shared(self, key_id: str) -> Found | None:
+        """Return the record of the key that another process has read, or None if none can be used. Reads a file."""
+        if self._shared is None:
+            return None
+        age = self._clock() - self._table.confirmed_at
+        return None if age >= TTL_SECONDS and not self._is_usable(age) else self._shared.find(key_id)
+
+    def adopt(self, found: Found) -> bool:
+        """Cache what `find_shared` has returned, once a credential was confirmed by it. Return whether it is still
+        current. A wrong secret must evict nothing.
+        """
+        is_current = self._table.adopt(*found.read, found.log)
+        if is_current:
+            _SHARED.inc()
+        return is_current
+
     def cached_at_any_age(self, key_id: str) -> KeyRecord | None:
         """Return the key's cached record, however old it is, or None."""
         entry = self._table.get(key_id)
@@ -121,13 +153,15 @@ class KeyCache:
         record = self._read(1, read).get(key_id)
         if record is None:
             self._table.remove(key_id)
+            if self._shared is not None:
+                self._shared.remove([key_id])
         return record
 
     def look_up(self, digests: Mapping[str, Sequence[bytes]]) -> dict[str, KeyRecord]:
         """Return and cache the records, by key ID, of those keys that have a secret with one of the digests.
 
-        A single query finds all of them, so an unknown key costs the same as a wrong secret (see
-        `read_records_with`). Raises what `load` raises.
+        Two queries find all of them, and an unknown key costs the same as a wrong secret (see `read_records_with`).
+        Raises what `load` raises.
         """
         return self._read(len(digests), lambda: read_records_with(digests))
 
@@ -175,6 +209,8 @@ class KeyCache:
                 self.poller.record_failure(f"{type(error).__name__}: {error}")
                 raise
             if self._table.store(found.values(), read_at, log_number):
+                if self._shared is not None and found:
+                    self._shared.add(found.values(), read_at, log_number)
                 return found
         # The database lacks events that this process has seen. The feed finds out whether it is another log.
         self.poller.wake()
@@ -187,12 +223,14 @@ class KeyCache:
         if self._policy_followers is not None:
             self._policy_followers.follow()
         self._reread()
+        if self._shared is not None and self._feed.last_events is not None:
+            self._shared.follow(self._feed.last_events)
         return False
 
     def _reread(self) -> None:
         """Read again records that were read long ago: no event reports a change that was made in SQL by hand."""
         read_at = self._clock()
-        due = self._table.due_for_reread(read_at)
+        due, log_number = self._table.due_for_reread(read_at), self._table.log
         try:
             found = read_records(list(due)) if due else {}
         except Error:
@@ -207,6 +245,9 @@ class KeyCache:
             # This read is no older than the previous one, so the higher epoch applies to it too.
             newer = record and replace(record, epoch=max(record.epoch, entry.record.epoch))
             self._table.replace(key_id, entry, newer, read_at)
+        if self._shared is not None and due:
+            self._shared.add(found.values(), read_at, log_number)
+            self._shared.remove(due.keys() - found.keys())
 
 
 @cache

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from threading import Lock
 from typing import Final, NamedTuple
 
+from apikeys.cache.adopted import Adopted
 from apikeys.cache.drops import Drops
 from apikeys.cache.records import KeyRecord
 from apikeys.cache.rereads import Rereads
@@ -15,7 +16,8 @@ from events.types import EventType
 CAPACITY: Final = 50_000
 
 # A restored backup may contain rows that were changed by hand, so it counts as well.
-_BULK_EVENTS: Final = frozenset((EventType.RECORDS_FORGOTTEN, EventType.BACKUP_RESTORED))
+BULK_EVENTS: Final = frozenset((EventType.RECORDS_FORGOTTEN, EventType.BACKUP_RESTORED))
+"""Events after which every record may be outdated."""
 
 
 class Entry(NamedTuple):
@@ -44,6 +46,7 @@ class RecordTable:
         self._entries: OrderedDict[str, Entry] = OrderedDict()
         self._drops = Drops()
         self._rereads = Rereads()
+        self._adopted = Adopted()
 
     @property
     def log(self) -> int:
@@ -80,6 +83,27 @@ class RecordTable:
                     are_current = False
         return are_current
 
+    def accepts(self, key_id: str, as_of: int, log: int) -> bool:
+        """Return whether a record that was read up to the event `as_of`, after `log` was noted, is not outdated."""
+        with self._lock:
+            return self._drops.accept(key_id, as_of, log)
+
+    def adopt(self, record: KeyRecord, read_at: float, read_up_to: int, log: int) -> bool:
+        """Store a record that another process has read, at this time and up to this event, unless it is outdated or
+        the table has one. Return whether it was stored.
+
+        `record.as_of` is the event as of which the record file has it. `log` was noted before it was found.
+        """
+        key_id = record.auth.key_id
+        with self._lock:
+            if key_id in self._entries or not self._drops.accept_shared(key_id, read_up_to, record.as_of, log):
+                return False
+            # It gets no younger than the feed makes it.
+            read_at = min(read_at, self.confirmed_at)
+            self._add(key_id, Entry(read_at, record))
+            self._adopted.add(key_id, read_at)
+        return True
+
     def replace(self, key_id: str, entry: Entry, record: KeyRecord | None, read_at: float) -> None:
         """Replace `entry` with what a later read found, unless it was dropped or replaced meanwhile.
 
@@ -106,8 +130,10 @@ class RecordTable:
             self._clear()
 
     def due_for_reread(self, now: float) -> dict[str, Entry]:
-        """Return the entries, by key ID, that are to be read again now."""
+        """Return the entries, by key ID, that are to be read again now. Drop adopted ones that are too old."""
         with self._lock:
+            for key_id in self._adopted.pop_ended(now):
+                self._remove(key_id)
             return {key_id: self._entries[key_id] for key_id in self._rereads.due(now)}
 
     def begin(self, event_id: int) -> None:
@@ -126,7 +152,7 @@ class RecordTable:
                     entry = self._entries.get(event.key_id)
                     if entry is not None and entry.record.as_of < event.event_id:
                         self._remove(event.key_id)
-                elif event.type in _BULK_EVENTS:
+                elif event.type in BULK_EVENTS:
                     self._drops.add_all(event.event_id)
                     self._clear()
                     self.policy_resets += 1
@@ -134,17 +160,22 @@ class RecordTable:
                     self.policy_changes += 1
 
     def _put(self, key_id: str, entry: Entry) -> None:
-        self._entries[key_id] = entry
-        self._entries.move_to_end(key_id)
+        self._add(key_id, entry)
         self._rereads.add(key_id, entry.read_at)
+
+    def _add(self, key_id: str, entry: Entry) -> None:
+        self._remove(key_id)
+        self._entries[key_id] = entry
         if len(self._entries) > self._capacity:
-            oldest, _ = self._entries.popitem(last=False)
-            self._rereads.discard(oldest)
+            self._remove(next(iter(self._entries)))
 
     def _remove(self, key_id: str) -> None:
-        self._entries.pop(key_id, None)
-        self._rereads.discard(key_id)
+        entry = self._entries.pop(key_id, None)
+        if entry is not None:
+            self._rereads.discard(key_id)
+            self._adopted.discard(key_id, entry.read_at)
 
     def _clear(self) -> None:
         self._entries.clear()
         self._rereads.clear()
+        self._adopted.clear()

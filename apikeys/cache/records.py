@@ -6,7 +6,8 @@ from datetime import date, datetime
 from functools import lru_cache
 from typing import Final
 
-from django.db.models import Subquery
+from django.db import connection
+from django.db.models import QuerySet, Subquery
 
 from apikeys.models import APIKey, KeySecret
 from events.batched_sql import Statement, run, select_statement
@@ -57,11 +58,38 @@ _HEAD: Final = Subquery(ChainHead.objects.filter(id=1).values("last_id"))
 
 
 def read_records(key_ids: Sequence[str]) -> dict[str, KeyRecord]:
-    """Return the records of those keys that exist, by key ID. Raises django.db.Error."""
+    """Return the records of those keys that exist, by key ID, with two queries. Raises django.db.Error."""
+    return _read(_compiled(len(key_ids)), key_ids)
+
+
+def read_records_with(digests: Mapping[str, Sequence[bytes]]) -> dict[str, KeyRecord]:
+    """Return the records, by key ID, of those keys that have a secret with one of the given digests.
+
+    Two queries find all of them. Raises django.db.Error.
+    """
+    # The queries find nothing both for an unknown key and for a wrong secret, so the time doesn't reveal which it was.
+    every = [_parameter(digest) for of_key in digests.values() for digest in of_key]
+    return _read(_compiled_with(len(digests), len(every)), [*digests, *every])
+
+
+def read_records_by_token(digests: Sequence[bytes]) -> dict[bytes, KeyRecord]:
+    """Return the records of the keys that have an imported token with one of the digests, by that digest.
+
+    Two queries find all of them. Raises django.db.Error.
+    """
+    records = _read(_compiled_by_token(len(digests)), [_parameter(digest) for digest in digests])
+    wanted = frozenset(digests)
+    return {
+        secret.digest: record for record in records.values() for secret in record.secrets if secret.digest in wanted
+    }
+
+
+def _read(statements: Sequence[Statement], last: Sequence[object]) -> dict[str, KeyRecord]:
+    """Run the statements of `_select`, with `last` as their last parameters."""
     keys, found = run(
         [
-            Statement(statement.sql, [*statement.params[: -len(key_ids)], *key_ids], statement.convert)
-            for statement in _compiled(len(key_ids))
+            Statement(statement.sql, [*statement.params[: -len(last)], *last], statement.convert)
+            for statement in statements
         ]
     )
     secrets: dict[int, list[KeySecret]] = {}
@@ -72,43 +100,48 @@ def read_records(key_ids: Sequence[str]) -> dict[str, KeyRecord]:
 
 @lru_cache(maxsize=128)
 def _compiled(count: int) -> tuple[Statement, Statement]:
-    """Return the statements that read `count` keys and their secrets, with the key IDs as their last parameters.
+    """Return the statements that read `count` keys by their IDs, which are the last parameters."""
+    key_ids = _placeholders(count)
+    return _select(APIKey.objects.filter(key_id__in=key_ids), KeySecret.objects.filter(key__key_id__in=key_ids))
+
+
+@lru_cache(maxsize=128)
+def _compiled_with(keys: int, digests: int) -> tuple[Statement, Statement]:
+    """Return the statements that read keys by their IDs and digests, which are the last parameters."""
+    of_keys = KeySecret.objects.filter(key__key_id__in=_placeholders(keys))
+    return _select_matching(of_keys.filter(digest__in=[name.encode() for name in _placeholders(digests)]))
+
+
+@lru_cache(maxsize=128)
+def _compiled_by_token(digests: int) -> tuple[Statement, Statement]:
+    """Return the statements that read keys by digests of imported tokens, which are the last parameters."""
+    tokens = KeySecret.objects.filter(source__isnull=False)
+    return _select_matching(tokens.filter(digest__in=[name.encode() for name in _placeholders(digests)]))
+
+
+def _select_matching(secrets: QuerySet[KeySecret]) -> tuple[Statement, Statement]:
+    matching = secrets.order_by().values("key")
+    return _select(APIKey.objects.filter(pk__in=matching), KeySecret.objects.filter(key__in=matching))
+
+
+def _select(keys: QuerySet[APIKey], secrets: QuerySet[KeySecret]) -> tuple[Statement, Statement]:
+    """Return the statements that read `keys` and all secrets of theirs.
 
     Compiling them takes longer than running them.
     """
-    # All different, because Django leaves out repeated ones.
-    key_ids = [str(number) for number in range(count)]
     # The head of the log is read by the same statement as the keys, hence in the same snapshot. The keys are read
     # before their secrets. Secrets that belong to a later epoch than the key are harmless: the bucket store returns the
     # newer epoch with the next request, and the change feed drops the record.
-    return (
-        select_statement(APIKey.objects.filter(key_id__in=key_ids).annotate(as_of=_HEAD).order_by()),
-        select_statement(KeySecret.objects.filter(key__key_id__in=key_ids)),
-    )
+    return select_statement(keys.annotate(as_of=_HEAD).order_by()), select_statement(secrets)
 
 
-def read_records_with(digests: Mapping[str, Sequence[bytes]]) -> dict[str, KeyRecord]:
-    """Return the records, by key ID, of those keys that have a secret with one of the given digests.
-
-    Raises django.db.Error.
-    """
-    # A single query finds nothing both for an unknown key and for a wrong secret, so the time doesn't reveal which
-    # it was.
-    every = [digest for of_key in digests.values() for digest in of_key]
-    matches = KeySecret.objects.filter(key__key_id__in=list(digests), digest__in=every).order_by()
-    found = list(matches.values_list("key__key_id", flat=True))
-    return read_records(found) if found else {}
+def _placeholders(count: int) -> list[str]:
+    # All different, because Django leaves out repeated ones.
+    return [str(number) for number in range(count)]
 
 
-def read_records_by_token(digests: Sequence[bytes]) -> dict[bytes, KeyRecord]:
-    """Return the records of the keys that have an imported token with one of the digests, by that digest.
-
-    Raises django.db.Error.
-    """
-    tokens = KeySecret.objects.filter(source__isnull=False, digest__in=digests).order_by()
-    found = {bytes(digest): key_id for digest, key_id in tokens.values_list("digest", "key__key_id")}
-    records = read_records(list(set(found.values()))) if found else {}
-    return {digest: records[key_id] for digest, key_id in found.items() if key_id in records}
+def _parameter(digest: bytes) -> object:
+    return KeySecret._meta.get_field("digest").get_db_prep_value(digest, connection)
 
 
 def _record(key: APIKey, secrets: Iterable[KeySecret], as_of: int) -> KeyRecord:

@@ -37,7 +37,7 @@ class Tokens:
     def look_up(self, tokens: Sequence[ImportedToken], cache: KeyCache) -> list[FoundToken]:
         """Return each token with its key ID and its key's record, in the same order.
 
-        A single query finds all of them, and none runs if no source has tokens of such a shape. Raises
+        Two queries find all of them, and none runs if no source has tokens of such a shape. Raises
         django.db.Error.
         """
         digests = [self._digests(token) for token in tokens]

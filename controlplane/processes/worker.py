@@ -42,6 +42,7 @@ class Worker(UvicornWorker):  # type: ignore[misc]
         # Import here: Django is set up only after the worker has loaded the application.
         from apikeys.cache.key_cache import default_key_cache
         from apikeys.callers.writer import CallerWriter, write_callers_forever, write_last_callers
+        from apikeys.peppers import configured_peppers
         from apikeys.policies.policies import default_policies
         from apikeys.policies.quota_writer import write_last_quotas, write_quotas_forever
         from events.lock_timeout import limit_sqlite_waits
@@ -59,6 +60,7 @@ class Worker(UvicornWorker):  # type: ignore[misc]
         # Before the first request: the feed drops all records that were read before it begins, and its thread reads the
         # policies.
         policies = default_policies()
+        default_key_cache().share(settings.DATA_DIR / "records", configured_peppers())
         default_key_cache().poller.start()
         tasks = [asyncio.create_task(probe_steward()), asyncio.create_task(current_health().refresh_forever())]
         tasks.append(asyncio.create_task(write_quotas_forever(policies.writer)))

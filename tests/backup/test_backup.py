@@ -19,6 +19,7 @@ from tests.support.commands import MANAGE, ROOT
 
 def test_backup_is_private_and_has_no_secret(installed: Installation, tmp_path: Path) -> None:
     key = installed.new_key()
+    (installed.data_dir / "records").write_bytes(b"what the workers share")
     installed.manage("backup", str(tmp_path / "backup"))
     assert stat.S_IMODE((tmp_path / "backup").stat().st_mode) == 0o700
     for file in (tmp_path / "backup").iterdir():
@@ -27,6 +28,7 @@ def test_backup_is_private_and_has_no_secret(installed: Installation, tmp_path: 
         for secret in ("ab" * 32, installed.environment["SECRET_KEY"], key["secret"]):
             assert secret.encode() not in content
             assert bytes.fromhex("ab" * 32) not in content
+        assert b"what the workers share" not in content
 
 
 def test_existing_path_is_rejected(installed: Installation, tmp_path: Path) -> None:
