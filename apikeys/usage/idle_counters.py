@@ -35,12 +35,12 @@ def forget_idle_counters(store: BucketStore, should_continue: Callable[[], bool]
 def _forget_units(store: BucketStore, idle: Sequence[StoredCounter]) -> int:
     """Delete counters of usage by unit. If the key uses the unit again, its counter and marks begin at 0."""
     source, names = source_of(store.generation()), [counter.name for counter in idle]
-    # A pass that was interrupted may not have written them yet.
-    counters = dict(zip([name.decode() for name in names], store.unit_counters(names), strict=True))
-    write_units(CountedUnits(counters, source, store.rolls_back))
     with transaction.atomic():
-        # So that no writer compares a new counter with a mark of the one before.
+        # So that no writer compares a new counter with a mark of the one before, or this one with none.
         keep_others_out()
+        # A pass that was interrupted may not have written them yet.
+        counters = dict(zip([name.decode() for name in names], store.unit_counters(names), strict=True))
+        write_units(CountedUnits(counters, source, store.rolls_back, confirmed=True))
         deleted = store.forget_counters(idle)
         marks = Q(pk__in=[])
         for key_id, unit in map(parse_name, deleted):

@@ -15,12 +15,15 @@ from apikeys.usage.counter_rollup import CounterRollup
 from apikeys.usage.high_water_marks import source_of
 from apikeys.usage.units import CountedUnits, write_units
 from ratelimit.bucket import Record
+from ratelimit.idle_counters import UNUSED_SECONDS
 from ratelimit.limit import NS_PER_SECOND
 from ratelimit.stores import BucketStore
 from ratelimit.unit_counters import UnitCounter
 
 PAUSE_TO_WORK: Final = 3
 """After a pass, the next one is due once this many times its duration have passed: it takes a quarter of the time."""
+
+_DAY_SECONDS: Final = 86_400
 
 
 class UsageRollup:
@@ -100,4 +103,9 @@ class _UnitRollup(CounterRollup[UnitCounter]):
         return dict(zip(names, self._store.unit_counters([name.encode() for name in names]), strict=True))
 
     def _write(self, counters: Mapping[str, UnitCounter], source: int, *, confirmed: bool) -> Written:
-        return write_units(CountedUnits(counters, source, self._store.rolls_back, confirmed))
+        # One that is soon idle may be deleted with its marks before it is written here, and would be counted again. So
+        # it is read once more, while other writers are kept out.
+        used_s = 0 if confirmed else self._store.now_ns() // NS_PER_SECOND - UNUSED_SECONDS + _DAY_SECONDS
+        used = {name: counter for name, counter in counters.items() if counter.changed_s >= used_s}
+        written = write_units(CountedUnits(used, source, self._store.rolls_back, confirmed))
+        return written._replace(below=(*written.below, *(name for name in counters if name not in used)))

@@ -74,13 +74,12 @@ func TestADenialWaitsForRoomInEachUnit(t *testing.T) {
 	}
 }
 
-func TestAUnitThatWasPaidBeforeIsNamed(t *testing.T) {
+func TestAUnitThatWasPaidBeforeIsNotAskedAgain(t *testing.T) {
 	url, bodies := serving(t, 200, verdict+"}")
 	guard := guardOf(t, Options{URL: url})
 	inner := guard.RequireKey(Needs{Cost: 2})(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	visited(guard.RequireKey(Needs{Costs: map[string]int64{"tokens": 5}})(inner), caller)
-	_, costs, _ := strings.Cut((*bodies)[1], `"costs":`)
-	want(t, "costs", costs, `{"tokens":0},"cost":1}`)
+	want(t, "names the unit", strings.Contains((*bodies)[1], "tokens"), false)
 }
 
 func TestACostAboveTheBucketIsWrittenForPeople(t *testing.T) {

@@ -28,15 +28,10 @@ func (v *visit) begin(needs Needs) *outcome {
 }
 
 // next returns the needs to verify: what the key has not paid yet.
+//
+// A unit that was paid before isn't named: if the request has paid the last of it, even a cost of 0 would be denied.
 func (v *visit) next(needs Needs) Needs {
-	owed := needs.owed(v.paid)
-	for unit := range v.paid {
-		// A cost of 0 shows what is left in a unit that was paid before.
-		if unit != unitRequests {
-			owed[unit] += 0
-		}
-	}
-	return Needs{Scopes: needs.Scopes, Costs: owed}
+	return Needs{Scopes: needs.Scopes, Costs: needs.owed(v.paid)}
 }
 
 // whole returns what the request costs with these needs and what it has paid before, or nil if that is nothing.

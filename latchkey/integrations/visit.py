@@ -31,8 +31,9 @@ class Visit:
         if limit is not None and cost > limit.limit:
             # The rest alone may fit into the bucket, but no wait would ever make room for all of it.
             return self._ended(policy.deny_cost(request, cost, limit.limit, self.fields))
-        # Each verification costs at least one token. A cost of 0 shows what is left in a unit that was paid before.
-        return Needs(needs.scopes, {**dict.fromkeys(self.paid, 0), REQUESTS: 1, **owed})
+        # Each verification costs at least one token. A unit that was paid before isn't named: if the request has paid
+        # the last of it, even a cost of 0 would be denied.
+        return Needs(needs.scopes, {REQUESTS: 1, **owed})
 
     def whole(self, verified: Needs) -> Mapping[str, int] | None:
         """Return what the request costs with these needs and what it has paid before, None if that is nothing."""

@@ -4,8 +4,11 @@ import pytest
 
 from apikeys.config_service import ConfigService
 from apikeys.models import UnitMark, UnitUsage
+from apikeys.usage import rollup as rollups
+from apikeys.usage.batch import Written
 from apikeys.usage.idle_counters import BATCH, forget_idle_counters
 from apikeys.usage.rollup import UsageRollup
+from apikeys.usage.units import CountedUnits, write_units
 from ratelimit.idle_counters import UNUSED_SECONDS
 from ratelimit.stores import MemoryStore
 from ratelimit.unit_counters import claims_on_units
@@ -60,3 +63,23 @@ def test_counters_of_keys_that_are_gone_are_deleted_in_batches(db: None, clock: 
     answers = iter([True, False])
     assert forget_idle_counters(store, lambda: next(answers)) == BATCH
     assert forget_idle_counters(store) == 5
+
+
+def test_a_pass_that_has_read_a_counter_before_its_deletion_counts_it_once(
+    service: ConfigService, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, key = Replicated(clock), service.issue({"label": "x"}).key.key_id.encode()
+    take(store, key, "tokens", 800)
+    UsageRollup(store).write_pending()
+    clock.move(UNUSED_SECONDS + 60)
+    deleted: list[int] = []
+
+    def write_late(counted: CountedUnits) -> Written:
+        if not deleted:
+            deleted.append(forget_idle_counters(store))
+        return write_units(counted)
+
+    monkeypatch.setattr(rollups, "write_units", write_late)
+    # A new process reads every counter, as here.
+    UsageRollup(store).write_pending()
+    assert (deleted, charged("tokens"), UnitMark.objects.count()) == ([1], 800, 0)

@@ -58,9 +58,11 @@ def test_denial_names_the_limits(seconds: int | None) -> None:
     assert dict(outcome.fields).get("Retry-After") == (None if seconds is None else "30")
 
 
-def test_a_unit_that_was_paid_before_is_named_and_waited_for() -> None:
+def test_a_unit_that_was_paid_before_is_not_asked_again() -> None:
+    """A request that has paid the last of it would be denied, whatever its second place costs."""
     refused = {"valid": False, "code": "RATE_LIMITED", "retry_after": 24, "violated_policies": ["key"]}
-    verdicts = iter([VERDICT, {**VERDICT, **refused}])
+    unknown = {**TPM, "remaining": None, "next_token_seconds": None, "reset_seconds": None}
+    verdicts = iter([VERDICT, {**VERDICT, **refused, "limits": [unknown]}])
     with stub(lambda _: json_response(next(verdicts))) as server:
         guard = Guard(Configuration.read(url=server.url, api_key=CREDENTIAL.reveal()))
         visit, request = Visit(), IncomingRequest.of("/", {"X-API-Key": CREDENTIAL.reveal()}.get)
@@ -68,9 +70,9 @@ def test_a_unit_that_was_paid_before_is_named_and_waited_for() -> None:
             guard.admit(request, needs, visit) for needs in (Needs.of((), 1, {"tokens": 901}), Needs.of((), 5, {}))
         ]
         guard.close()
-        costs = [json.loads(sent.body)["costs"] for sent in server.requests]
-    assert costs == [{"tokens": 901}, {"tokens": 0}]
-    assert dict(outcomes[1].fields)["Retry-After"] == "31", "of the 901 tokens there are 400, and 1000 more in a minute"
+        costs = [json.loads(sent.body).get("costs") for sent in server.requests]
+    assert costs == [{"tokens": 901}, None]
+    assert dict(outcomes[1].fields)["Retry-After"] == "24"
 
 
 def test_cost_above_a_limit() -> None:
