@@ -108,6 +108,8 @@ def _take_place(
         os.execv(sys.executable, [sys.executable, *program])
     if program[0] == "-m":
         sys.argv = list(program[1:])
+        # It is loaded, and would be loaded a second time under the name __main__.
+        sys.modules.pop(program[1], None)
         runpy.run_module(program[1], run_name="__main__", alter_sys=True)
     else:
         sys.argv = list(program)
