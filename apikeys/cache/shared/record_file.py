@@ -93,8 +93,7 @@ class RecordFile:
         except FileNotFoundError:
             opened = self._create(os.O_RDWR | os.O_CREAT | os.O_EXCL)
         found = os.fstat(opened)
-        if not stat.S_ISREG(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o077:
-            # Others could read what is written.
+        if _is_unsafe(found):
             os.close(opened)
             self._path.unlink()
             opened = self._create(os.O_RDWR | os.O_CREAT | os.O_EXCL)
@@ -127,6 +126,12 @@ class RecordFile:
 
     def _create(self, flags: int) -> int:
         return os.open(self._path, flags | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
+
+
+def _is_unsafe(found: os.stat_result) -> bool:
+    """Return whether others could read what is written, or would lose what they wrote under another name."""
+    is_private = stat.S_ISREG(found.st_mode) and found.st_uid == os.geteuid() and not found.st_mode & 0o077
+    return not is_private or found.st_nlink != 1
 
 
 def _offset(key_id: str) -> int:

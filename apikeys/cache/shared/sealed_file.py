@@ -95,13 +95,14 @@ class SealedFile:
         self._file.write_header(self._seal.pack_header(header))
 
     def write(self, record: KeyRecord, read_at: float, generation: bytes) -> None:
-        """Write the record as the key's entry, unless it is too large for a page. Raises OSError."""
+        """Write the record as the key's entry, unless it is invalid or too large for a page. Raises OSError."""
         name = record.auth.key_id.encode()
         if len(name) != KEY_ID_BYTES:
             return
         try:
             packed = pack(record, read_at)
-        except ValueError:
+        except (ValueError, TypeError):
+            # A row that was changed by hand may have a scope that isn't text.
             return
         entry = Entry(name, packed, self._seal.of_entry(generation, name, packed))
         page = with_entry(self._file.read_page(record.auth.key_id), entry)
