@@ -2,12 +2,14 @@
 
 import errno
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from django.db import OperationalError
 
 from apikeys.cache.key_cache import TTL_SECONDS
+from apikeys.cache.records import FOREIGN, SecretRecord
 from apikeys.cache.rereads import REREAD_AFTER_SECONDS
 from apikeys.cache.shared import record_file, synchronization
 from apikeys.cache.shared.records import SharedRecords
@@ -318,6 +320,21 @@ def test_directory_without_rights_costs_a_read_in_each_process(
     assert not path.exists()
     assert one.cache._shared is not None
     assert not one.cache._shared._waiting, "nothing that is never written"
+
+
+def test_imported_digest_is_not_written(here: Process, key: IssuedKey) -> None:
+    """It may be one without a key, and the first use of the token doesn't replace it in the file."""
+    shared = here.cache._shared
+    assert shared is not None
+    assert here.passes(key.credential)
+    record = here.cache.cached_at_any_age(key.key.key_id)
+    assert record is not None
+    shared.remove([key.key.key_id])
+    foreign = SecretRecord(b"x" * 32, f"{FOREIGN}sha256", 1, None)
+    shared.add([replace(record, secrets=(*record.secrets, foreign))], here.seconds, 1)
+    assert shared.find(key.key.key_id) is None
+    shared.add([record], here.seconds, 1)
+    assert shared.find(key.key.key_id) is not None
 
 
 def test_waiting_records_are_bounded(
