@@ -49,6 +49,19 @@ class RecordFile:
         """Return the page of the key, or fewer bytes if the file is shorter. Raises OSError."""
         return os.pread(self._descriptor, PAGE_BYTES, _offset(key_id))
 
+    def read_page_in_memory(self, key_id: str) -> bytes:
+        """Return the page of the key like `read_page`, but raise BlockingIOError if the kernel would have to read it
+        from the disk. Where the kernel can't tell, it reads.
+        """
+        page = bytearray(PAGE_BYTES)
+        try:
+            size = os.preadv(self._descriptor, [page], _offset(key_id), os.RWF_NOWAIT)
+        except BlockingIOError:
+            raise
+        except OSError:
+            return self.read_page(key_id)
+        return bytes(page[:size])
+
     @contextmanager
     def exclusive(self) -> Iterator[bool]:
         """Try to become the only writer of the block, and return whether that succeeded.

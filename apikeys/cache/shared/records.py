@@ -60,13 +60,16 @@ class SharedRecords:
         self._ahead: Cursor | None = None
         self._verified: Cursor | None = None
 
-    def find(self, key_id: str) -> Found | None:
-        """Return the key's record, or None if the file has none that can be used."""
+    def find(self, key_id: str, *, waits: bool = True) -> Found | None:
+        """Return the key's record, or None if the file has none that can be used.
+
+        It is also None if the disk would have to be read and the caller doesn't wait.
+        """
         log = self._table.log
         header = self._file.header()
         if header is None or not self._synchronization.covers(log, header):
             return None
-        found = self._file.find(key_id, header)
+        found = self._file.find(key_id, header, waits=waits)
         if found is None or not 0 <= self._clock() - found.read_at < REREAD_AFTER_SECONDS:
             return None
         cursor = self._cursor()

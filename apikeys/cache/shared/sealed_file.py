@@ -51,8 +51,9 @@ class SealedFile:
             known = self._known = sealed, self._seal.unpack_header(sealed)
         return known[1]
 
-    def find(self, key_id: str, header: Header) -> ReadRecord | None:
-        """Return the key's record as of the header's cursor, or None if there is no authentic one of its generation.
+    def find(self, key_id: str, header: Header, *, waits: bool = True) -> ReadRecord | None:
+        """Return the key's record as of the header's cursor, or None if there is no authentic one of its generation, or
+        if the disk would have to be read and the caller doesn't wait.
 
         Read the header before: an entry is as recent as the cursor, or more recent. It takes the same work whether or
         not the file has the key.
@@ -61,7 +62,7 @@ class SealedFile:
         if len(name) != KEY_ID_BYTES:
             return None
         try:
-            page = self._file.read_page(key_id)
+            page = self._file.read_page(key_id) if waits else self._file.read_page_in_memory(key_id)
             entry = next((entry for entry in entries(page) if entry.key_id == name), _DECOY)
             is_authentic = compare_digest(self._seal.of_entry(header.generation, name, entry.packed), entry.seal)
             found = unpack(key_id, (entry if is_authentic else _DECOY).packed, header.cursor.event_id)

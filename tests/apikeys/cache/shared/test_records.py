@@ -281,6 +281,30 @@ def test_record_is_not_adopted_before_policies_are_known(here: Process, there: P
     assert there.authenticator.authenticate_from_cache(key.credential) is not None
 
 
+def test_event_loop_leaves_a_page_on_the_disk_to_a_thread(
+    here: Process, there: Process, key: IssuedKey, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def on_disk(*_: object) -> int:
+        raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+
+    assert here.passes(key.credential)
+    monkeypatch.setattr(os, "preadv", on_disk)
+    assert there.authenticator.authenticate_from_cache(key.credential) is None
+    assert there.passes(key.credential)
+    assert len(database.asked) == 1, "the thread takes it from the file"
+
+
+def test_page_is_read_where_the_kernel_cannot_say_whether_it_is_in_memory(
+    here: Process, there: Process, key: IssuedKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unknown(*_: object) -> int:
+        raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP))
+
+    assert here.passes(key.credential)
+    monkeypatch.setattr(os, "preadv", unknown)
+    assert there.authenticator.authenticate_from_cache(key.credential) is not None
+
+
 def test_failing_disk_costs_a_read_in_each_process(
     here: Process, there: Process, key: IssuedKey, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
