@@ -35,11 +35,17 @@ class RecordFile:
         self._lock = Lock()
 
     def open(self) -> None:
-        """Open the file, or create it (mode 0600), unless the file at the path is open already. Raises OSError."""
-        # Not while a thread writes: closing a file ends its lock.
-        with self._lock:
-            if not self._is_open():
-                self._open()
+        """Open the file, or create it (mode 0600), unless the file at the path is open already. Raises OSError.
+
+        While a thread writes, this does nothing: closing a file ends its lock, and the change feed, which calls this,
+        must not wait for a disk that doesn't respond.
+        """
+        if self._lock.acquire(blocking=False):
+            try:
+                if not self._is_open():
+                    self._open()
+            finally:
+                self._lock.release()
 
     def read_header(self, size: int) -> bytes:
         """Return the first `size` bytes, or fewer if the file is shorter. Raises OSError."""

@@ -224,6 +224,17 @@ def test_only_one_writes_and_none_waits(path: Path) -> None:
         assert is_free
 
 
+def test_file_stays_open_while_a_thread_writes(path: Path) -> None:
+    """The thread may wait for the disk, and the change feed must not wait for the thread."""
+    file = written(path, RECORD)
+    with file.writing():
+        path.unlink()
+        assert file.open()
+        assert not path.exists()
+    assert file.open()
+    assert path.exists()
+
+
 def test_new_generation_keeps_nothing(path: Path) -> None:
     file = written(path, RECORD)
     with file.writing():
