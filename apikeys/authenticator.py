@@ -106,7 +106,10 @@ class Authenticator(BatchCharger, ReservingCharger):
         """
         credential = credential if credential.key_id else self._tokens.resolved(credential)
         record = self._cache.cached(credential.key_id, self._hits)
-        return self._adopted(credential) if record is None else self._verified_or_none(credential, record)
+        # On the event loop. A client with invented key IDs must not make it wait for a page of the file each time.
+        if record is None:
+            return self._adopted(credential, waits=False)
+        return self._verified_or_none(credential, record)
 
     def is_cold(self, credential: Credential) -> bool:
         """Return whether no cached record, however old, confirms the credential."""
@@ -205,7 +208,7 @@ class Authenticator(BatchCharger, ReservingCharger):
         """
         record = self._cache.cached(credential.key_id, self._hits)
         if record is None:
-            return self._adopted(credential)
+            return self._adopted(credential, waits=True)
         try:
             return self._authenticate_with(credential, record)
         except InvalidCredential:
@@ -218,14 +221,14 @@ class Authenticator(BatchCharger, ReservingCharger):
                 raise
         return self._authenticate_with(credential, self._cache.load(credential.key_id, epoch))
 
-    def _adopted(self, credential: Credential) -> Verified | None:
+    def _adopted(self, credential: Credential, *, waits: bool) -> Verified | None:
         """Authenticate with a record that another process of this host has read, and cache it. Return None if there is
         none that confirms the credential: the database decides then.
         """
         # The event loop can't read policies.
         if self._policies.known is None:
             return self._verified_or_none(credential, None)
-        found = self._cache.find_shared(credential.key_id)
+        found = self._cache.find_shared(credential.key_id, waits=waits)
         verified = self._verified_or_none(credential, found and found.read.record)
         return verified if verified is not None and found is not None and self._cache.adopt(found) else None
 

@@ -109,12 +109,15 @@ class KeyCache:
             return
         self._shared = SharedRecords(file, self._table, lambda: self._feed.cursor, self._clock)
 
-    def find_shared(self, key_id: str) -> Found | None:
-        """Return the record of the key that another process has read, or None if none can be used. Reads a file."""
+    def find_shared(self, key_id: str, *, waits: bool = True) -> Found | None:
+        """Return the record of the key that another process has read, or None if none can be used.
+
+        It is also None if a disk would have to be read and the caller doesn't wait.
+        """
         if self._shared is None:
             return None
         age = self._clock() - self._table.confirmed_at
-        return None if age >= TTL_SECONDS and not self._is_usable(age) else self._shared.find(key_id)
+        return None if age >= TTL_SECONDS and not self._is_usable(age) else self._shared.find(key_id, waits=waits)
 
     def adopt(self, found: Found) -> bool:
         """Cache what `find_shared` has returned, once a credential was confirmed by it. Return whether it is still

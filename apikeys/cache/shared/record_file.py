@@ -35,11 +35,17 @@ class RecordFile:
         self._lock = Lock()
 
     def open(self) -> None:
-        """Open the file, or create it (mode 0600), unless the file at the path is open already. Raises OSError."""
-        # Not while a thread writes: closing a file ends its lock.
-        with self._lock:
-            if not self._is_open():
-                self._open()
+        """Open the file, or create it (mode 0600), unless the file at the path is open already. Raises OSError.
+
+        While a thread writes, this does nothing: closing a file ends its lock, and the change feed, which calls this,
+        must not wait for a disk that doesn't respond.
+        """
+        if self._lock.acquire(blocking=False):
+            try:
+                if not self._is_open():
+                    self._open()
+            finally:
+                self._lock.release()
 
     def read_header(self, size: int) -> bytes:
         """Return the first `size` bytes, or fewer if the file is shorter. Raises OSError."""
@@ -48,6 +54,19 @@ class RecordFile:
     def read_page(self, key_id: str) -> bytes:
         """Return the page of the key, or fewer bytes if the file is shorter. Raises OSError."""
         return os.pread(self._descriptor, PAGE_BYTES, _offset(key_id))
+
+    def read_page_in_memory(self, key_id: str) -> bytes:
+        """Return the page of the key like `read_page`, but raise BlockingIOError if the kernel would have to read it
+        from the disk. Where the kernel can't tell, it reads.
+        """
+        page = bytearray(PAGE_BYTES)
+        try:
+            size = os.preadv(self._descriptor, [page], _offset(key_id), os.RWF_NOWAIT)
+        except BlockingIOError:
+            raise
+        except OSError:
+            return self.read_page(key_id)
+        return bytes(page[:size])
 
     @contextmanager
     def exclusive(self) -> Iterator[bool]:
@@ -93,8 +112,7 @@ class RecordFile:
         except FileNotFoundError:
             opened = self._create(os.O_RDWR | os.O_CREAT | os.O_EXCL)
         found = os.fstat(opened)
-        if not stat.S_ISREG(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o077:
-            # Others could read what is written.
+        if _is_unsafe(found):
             os.close(opened)
             self._path.unlink()
             opened = self._create(os.O_RDWR | os.O_CREAT | os.O_EXCL)
@@ -127,6 +145,12 @@ class RecordFile:
 
     def _create(self, flags: int) -> int:
         return os.open(self._path, flags | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
+
+
+def _is_unsafe(found: os.stat_result) -> bool:
+    """Return whether others could read what is written, or would lose what they wrote under another name."""
+    is_private = stat.S_ISREG(found.st_mode) and found.st_uid == os.geteuid() and not found.st_mode & 0o077
+    return not is_private or found.st_nlink != 1
 
 
 def _offset(key_id: str) -> int:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Final, NamedTuple
 
 from apikeys.cache.record_table import RecordTable
-from apikeys.cache.records import KeyRecord
+from apikeys.cache.records import FOREIGN, KeyRecord
 from apikeys.cache.rereads import REREAD_AFTER_SECONDS
 from apikeys.cache.shared.packing import ReadRecord
 from apikeys.cache.shared.sealed_file import SealedFile
@@ -55,21 +55,35 @@ class SharedRecords:
         self._clock = clock
         self._synchronization = Synchronization(file)
         self._waiting: deque[_Waiting] = deque(maxlen=MAX_WAITING)
+        # The last position of the file that the feed had not passed when a record was found, and the last one that is
+        # known to be in the log.
+        self._ahead: Cursor | None = None
+        self._verified: Cursor | None = None
 
-    def find(self, key_id: str) -> Found | None:
-        """Return the key's record, or None if the file has none that can be used."""
+    def find(self, key_id: str, *, waits: bool = True) -> Found | None:
+        """Return the key's record, or None if the file has none that can be used.
+
+        It is also None if the disk would have to be read and the caller doesn't wait.
+        """
         log = self._table.log
         header = self._file.header()
         if header is None or not self._synchronization.covers(log, header):
             return None
-        found = self._file.find(key_id, header)
+        found = self._file.find(key_id, header, waits=waits)
         if found is None or not 0 <= self._clock() - found.read_at < REREAD_AFTER_SECONDS:
             return None
+        cursor = self._cursor()
+        if cursor is None or header.cursor.event_id >= cursor.event_id:
+            self._ahead = header.cursor
         return Found(found, log)
 
     def add(self, records: Iterable[KeyRecord], read_at: float, log: int) -> None:
-        """Write records that were read at `read_at`, after `log` was noted: now, or after the feed's next answer."""
-        self._wait([_Waiting(record.auth.key_id, record, read_at, log) for record in records])
+        """Write records that were read at `read_at`, after `log` was noted: now, or after the feed's next answer.
+
+        Those with an imported digest are left out: it may be one without a key, and its first use replaces it in the
+        database only.
+        """
+        self._wait([_Waiting(one.auth.key_id, one, read_at, log) for one in records if not _has_foreign_digest(one)])
 
     def remove(self, key_ids: Iterable[str]) -> None:
         """Remove the records of keys that the database doesn't have, or whose rows are invalid."""
@@ -82,8 +96,23 @@ class SharedRecords:
         """
         cursor = self._cursor()
         if cursor is not None:
+            self._verify(cursor, events)
             self._synchronization.follow(self._table.log, cursor, events)
             self._write_waiting()
+
+    def _verify(self, cursor: Cursor, events: Sequence[FeedEvent]) -> None:
+        """Drop all records if one was found as of an event that the log doesn't have.
+
+        A failover may have lost it, and the feed, which had not read it yet, doesn't miss it.
+        """
+        ahead = self._ahead
+        if ahead is None or ahead == self._verified:
+            return
+        if self._synchronization.has(ahead, cursor, events):
+            self._verified = ahead
+        else:
+            self._ahead = None
+            self._table.begin(cursor.event_id)
 
     def _wait(self, more: Sequence[_Waiting]) -> None:
         if self._synchronization.has_file:
@@ -111,3 +140,7 @@ class SharedRecords:
                     self._waiting.append(one)
                 elif has_room and self._table.accepts(one.key_id, one.record.as_of, one.log):
                     self._file.write(one.record, one.read_at, header.generation)
+
+
+def _has_foreign_digest(record: KeyRecord) -> bool:
+    return any(secret.pepper_id.startswith(FOREIGN) for secret in record.secrets)

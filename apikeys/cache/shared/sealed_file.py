@@ -51,8 +51,9 @@ class SealedFile:
             known = self._known = sealed, self._seal.unpack_header(sealed)
         return known[1]
 
-    def find(self, key_id: str, header: Header) -> ReadRecord | None:
-        """Return the key's record as of the header's cursor, or None if there is no authentic one of its generation.
+    def find(self, key_id: str, header: Header, *, waits: bool = True) -> ReadRecord | None:
+        """Return the key's record as of the header's cursor, or None if there is no authentic one of its generation, or
+        if the disk would have to be read and the caller doesn't wait.
 
         Read the header before: an entry is as recent as the cursor, or more recent. It takes the same work whether or
         not the file has the key.
@@ -61,7 +62,7 @@ class SealedFile:
         if len(name) != KEY_ID_BYTES:
             return None
         try:
-            page = self._file.read_page(key_id)
+            page = self._file.read_page(key_id) if waits else self._file.read_page_in_memory(key_id)
             entry = next((entry for entry in entries(page) if entry.key_id == name), _DECOY)
             is_authentic = compare_digest(self._seal.of_entry(header.generation, name, entry.packed), entry.seal)
             found = unpack(key_id, (entry if is_authentic else _DECOY).packed, header.cursor.event_id)
@@ -95,13 +96,14 @@ class SealedFile:
         self._file.write_header(self._seal.pack_header(header))
 
     def write(self, record: KeyRecord, read_at: float, generation: bytes) -> None:
-        """Write the record as the key's entry, unless it is too large for a page. Raises OSError."""
+        """Write the record as the key's entry, unless it is invalid or too large for a page. Raises OSError."""
         name = record.auth.key_id.encode()
         if len(name) != KEY_ID_BYTES:
             return
         try:
             packed = pack(record, read_at)
-        except ValueError:
+        except (ValueError, TypeError):
+            # A row that was changed by hand may have a scope that isn't text.
             return
         entry = Entry(name, packed, self._seal.of_entry(generation, name, packed))
         page = with_entry(self._file.read_page(record.auth.key_id), entry)

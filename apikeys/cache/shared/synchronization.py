@@ -20,6 +20,10 @@ class _Done(NamedTuple):
     generation: bytes
 
 
+# The file is to be begun again, and another process writes it now.
+_NOT_BEGUN: Final = _Done(-1, b"")
+
+
 class Synchronization:
     """Keeps the promise of the file: every entry is current as of its cursor, a position in the log.
 
@@ -38,6 +42,14 @@ class Synchronization:
         """Return whether the file belongs to the log with this number, which this process follows."""
         return self._done == (log, header.generation)
 
+    def has(self, position: Cursor, cursor: Cursor, events: Sequence[FeedEvent]) -> bool:
+        """Return whether `position` is in the log that this process follows, in which `events` led to `cursor`.
+
+        Raises django.db.Error.
+        """
+        is_known = position == cursor or any(event[:2] == position[:2] for event in events)
+        return is_known or read_after(position) is not None
+
     def follow(self, log: int, cursor: Cursor, events: Sequence[FeedEvent]) -> None:
         """Bring the file up to `cursor`, to which `events` led. Raises django.db.Error."""
         # A log without events has no digest by which it could be recognized.
@@ -50,8 +62,9 @@ class Synchronization:
         self._last = cursor
         if header is None or following is None or any(event.type in BULK_EVENTS for event in following):
             self._begin(header, cursor)
-            header = self._file.header()
-            self._done = _Done(log, header.generation) if header and header.cursor == cursor else None
+            begun = self._file.header()
+            is_begun = begun is not None and begun != header and begun.cursor == cursor
+            self._done = _Done(log, begun.generation) if begun and is_begun else _NOT_BEGUN
             return
         self._done = _Done(log, header.generation)
         if following:

@@ -311,6 +311,50 @@ def test_file_that_lags_is_dropped_with_the_log(
         start(seconds=here.seconds).passes(key.credential)
 
 
+def test_file_of_another_log_is_not_taken_for_one_that_was_begun(
+    here: Process, there: Process, start: Start, key: IssuedKey, other: IssuedKey
+) -> None:
+    """Another process holds the writer's lock when the feed begins the log whose end is the file's cursor."""
+    second(here, there)
+    assert here.passes(key.credential)
+    with locked(there):
+        add()
+        second(here)
+        fail_over(key)
+        second(here)
+    second(here)
+    with pytest.raises(DisabledKey):
+        start(seconds=here.seconds).passes(key.credential)
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+@pytest.mark.parametrize("grows", [True, False])
+def test_record_as_of_a_lost_event_is_dropped(
+    here: Process, there: Process, key: IssuedKey, service: ConfigService, shared: SharedStore, database: Database,
+    is_first: bool, grows: bool,
+) -> None:  # fmt: skip
+    """The file had the event, and this process's feed did not, so to the feed the log only continues."""
+    service.update(key.key.key_id, {"enabled": False})
+    second(here, there)
+    service.update(key.key.key_id, {"enabled": True})
+    second(here)
+    there.seconds += 1
+    assert here.passes(key.credential)
+    database.asked.clear()
+    assert there.passes(key.credential)
+    assert database.asked == [], "from the file"
+    fail_over(key)
+    shared.forget(key.key.key_id.encode())
+    if grows:
+        add()
+    second(*((there, here) if is_first else (here, there)))
+    with pytest.raises(DisabledKey):
+        there.passes(key.credential)
+    second(there, here)
+    with pytest.raises(DisabledKey):
+        there.passes(key.credential)
+
+
 STEPS = ("before it selects", "before it stores", "before it shares", "after it shared")
 
 

@@ -2,12 +2,14 @@
 
 import errno
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from django.db import OperationalError
 
 from apikeys.cache.key_cache import TTL_SECONDS
+from apikeys.cache.records import FOREIGN, SecretRecord
 from apikeys.cache.rereads import REREAD_AFTER_SECONDS
 from apikeys.cache.shared import record_file, synchronization
 from apikeys.cache.shared.records import SharedRecords
@@ -279,6 +281,30 @@ def test_record_is_not_adopted_before_policies_are_known(here: Process, there: P
     assert there.authenticator.authenticate_from_cache(key.credential) is not None
 
 
+def test_event_loop_leaves_a_page_on_the_disk_to_a_thread(
+    here: Process, there: Process, key: IssuedKey, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def on_disk(*_: object) -> int:
+        raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+
+    assert here.passes(key.credential)
+    monkeypatch.setattr(os, "preadv", on_disk)
+    assert there.authenticator.authenticate_from_cache(key.credential) is None
+    assert there.passes(key.credential)
+    assert len(database.asked) == 1, "the thread takes it from the file"
+
+
+def test_page_is_read_where_the_kernel_cannot_say_whether_it_is_in_memory(
+    here: Process, there: Process, key: IssuedKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unknown(*_: object) -> int:
+        raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP))
+
+    assert here.passes(key.credential)
+    monkeypatch.setattr(os, "preadv", unknown)
+    assert there.authenticator.authenticate_from_cache(key.credential) is not None
+
+
 def test_failing_disk_costs_a_read_in_each_process(
     here: Process, there: Process, key: IssuedKey, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -318,6 +344,21 @@ def test_directory_without_rights_costs_a_read_in_each_process(
     assert not path.exists()
     assert one.cache._shared is not None
     assert not one.cache._shared._waiting, "nothing that is never written"
+
+
+def test_imported_digest_is_not_written(here: Process, key: IssuedKey) -> None:
+    """It may be one without a key, and the first use of the token doesn't replace it in the file."""
+    shared = here.cache._shared
+    assert shared is not None
+    assert here.passes(key.credential)
+    record = here.cache.cached_at_any_age(key.key.key_id)
+    assert record is not None
+    shared.remove([key.key.key_id])
+    foreign = SecretRecord(b"x" * 32, f"{FOREIGN}sha256", 1, None)
+    shared.add([replace(record, secrets=(*record.secrets, foreign))], here.seconds, 1)
+    assert shared.find(key.key.key_id) is None
+    shared.add([record], here.seconds, 1)
+    assert shared.find(key.key.key_id) is not None
 
 
 def test_waiting_records_are_bounded(

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -201,6 +202,15 @@ def test_entry_that_is_larger_than_a_page_is_not_written(path: Path) -> None:
     assert found(file, OTHER) == OTHER
 
 
+@pytest.mark.usefixtures("one_page")
+def test_record_of_a_row_that_was_changed_by_hand_is_not_written(path: Path) -> None:
+    """Others are read together with it."""
+    scopes: frozenset[Any] = frozenset([5])
+    file = written(path, replace(OTHER, auth=replace(OTHER.auth, scopes=scopes)), RECORD)
+    assert found(file, OTHER) is None
+    assert found(file) == RECORD
+
+
 def test_only_one_writes_and_none_waits(path: Path) -> None:
     """The lock may be held by a process that was stopped."""
     file, other = written(path), opened(path)
@@ -212,6 +222,17 @@ def test_only_one_writes_and_none_waits(path: Path) -> None:
             assert not is_free
     with other.writing() as is_free:
         assert is_free
+
+
+def test_file_stays_open_while_a_thread_writes(path: Path) -> None:
+    """The thread may wait for the disk, and the change feed must not wait for the thread."""
+    file = written(path, RECORD)
+    with file.writing():
+        path.unlink()
+        assert file.open()
+        assert not path.exists()
+    assert file.open()
+    assert path.exists()
 
 
 def test_new_generation_keeps_nothing(path: Path) -> None:
@@ -231,16 +252,22 @@ def test_file_that_was_removed_is_made_again(path: Path) -> None:
     assert path.exists()
 
 
-@pytest.mark.parametrize("kind", ["readable by others", "fifo"])
+@pytest.mark.parametrize("kind", ["readable by others", "fifo", "another name of a file"])
 def test_unsafe_file_is_replaced(path: Path, kind: str) -> None:
+    elsewhere = path.parent / "elsewhere"
     if kind == "fifo":
         os.mkfifo(path)
+    elif kind == "another name of a file":
+        elsewhere.write_bytes(b"of somebody else")
+        elsewhere.chmod(0o600)
+        path.hardlink_to(elsewhere)
     else:
         path.write_bytes(b"old")
         path.chmod(0o644)
     written(path, RECORD)
     assert path.stat().st_mode & 0o777 == 0o600
     assert path.is_file()
+    assert not elsewhere.exists() or elsewhere.read_bytes() == b"of somebody else"
 
 
 @pytest.mark.parametrize("kind", ["symbolic link", "directory", "no directory"])
