@@ -22,6 +22,9 @@ PAGES: Final = 65_535
 # The last space of a disk is for the database and the buckets.
 MIN_FREE_BYTES: Final = 256 << 20
 
+# Linux has it, and macOS, where people try Latchkey, has not.
+_NOWAIT: Final = getattr(os, "RWF_NOWAIT", 0)
+
 
 class RecordFile:
     """The file at `path`, opened by `open`. Any thread may read it, and the holder of `exclusive` write it.
@@ -61,7 +64,7 @@ class RecordFile:
         """
         page = bytearray(PAGE_BYTES)
         try:
-            size = os.preadv(self._descriptor, [page], _offset(key_id), os.RWF_NOWAIT)
+            size = os.preadv(self._descriptor, [page], _offset(key_id), _NOWAIT)
         except BlockingIOError:
             raise
         except OSError:

@@ -14,7 +14,7 @@ from tests.support.server import RunningServer
 Serve = Callable[[list[str], int, Path], None]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def latchkey(tmp_path_factory: pytest.TempPathFactory, own_stores: None) -> Iterator[RunningServer]:
     settings = {"TRUSTED_PROXIES": "127.0.0.1"}
     server = RunningServer(tmp_path_factory.mktemp("latchkey"), workers=1, settings=settings)

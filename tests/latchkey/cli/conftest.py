@@ -24,7 +24,7 @@ def program(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReq
     return place / "environment" / "bin" / "latchkey"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def server(tmp_path_factory: pytest.TempPathFactory, own_stores: None) -> Iterator[RunningServer]:
     """A server for all tests of the command."""
     settings = {
@@ -40,7 +40,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, own_stores: None) -> Iterat
     server.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def root(server: RunningServer) -> str:
     """The credential of a key that may do everything."""
     arguments = ("--label", "root", "--scope", "*", "--burst", "100000", "--per-seconds", "1")

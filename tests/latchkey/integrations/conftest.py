@@ -67,7 +67,7 @@ class Keys:
         return Credential(self.new().key_id, generate_secret())
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def keys(tmp_path_factory: pytest.TempPathFactory, own_stores: None) -> Iterator[Keys]:
     settings = {"AUTH_FAILURE_LIMIT": '{"burst": 100000, "per_seconds": 1}'}
     server = RunningServer(tmp_path_factory.mktemp("server"), workers=1, settings=settings)
