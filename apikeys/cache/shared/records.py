@@ -67,7 +67,7 @@ class SharedRecords:
         """
         log = self._table.log
         header = self._file.header()
-        if header is None or not self._synchronization.covers(log, header):
+        if header is None or not self._synchronization.has_joined(log, header):
             return None
         found = self._file.find(key_id, header, waits=waits)
         if found is None or not 0 <= self._clock() - found.read_at < REREAD_AFTER_SECONDS:
@@ -129,7 +129,7 @@ class SharedRecords:
             header = self._file.header() if is_free else None
             if cursor is None or header is None or header.cursor != cursor:
                 return
-            if not self._synchronization.covers(self._table.log, header):
+            if not self._synchronization.has_joined(self._table.log, header):
                 return
             has_room = self._file.has_room()
             for _ in range(min(len(self._waiting), MAX_WRITES)):

@@ -38,7 +38,7 @@ class Synchronization:
         self._done: _Done | None = None
         self._last = Cursor(0, "", is_stored=False)
 
-    def covers(self, log: int, header: Header) -> bool:
+    def has_joined(self, log: int, header: Header) -> bool:
         """Return whether the file belongs to the log with this number, which this process follows."""
         return self._done == (log, header.generation)
 
