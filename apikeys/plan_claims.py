@@ -12,7 +12,10 @@ from ratelimit.decision import Decision
 from ratelimit.limit import CostExceedsBurst
 from ratelimit.limiter import Limiter
 
-MAX_ROUNDS: Final = 5
+MAX_ROUNDS: Final = 20
+"""How often a request is decided again because policies have changed since it was asked. Each time, it knows the newest
+ones. With 5, a request got a 503 now and then on a busy machine while plans changed all the time.
+"""
 _new: Final = tuple.__new__
 UNSETTLED: Final = "the limits of the key's plan changed again and again while a request waited for its decision"
 
