@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from multiprocessing import forkserver
 from pathlib import Path
 from typing import Final
 
@@ -19,6 +20,11 @@ _SECONDS: Final = 120.0
 
 _processes = multiprocessing.get_context("forkserver")
 _processes.set_forkserver_preload(["tests.support.preloaded"])
+
+
+def begin_loading() -> None:
+    """Let the process that commands are forked from load Latchkey now, while this one does something else."""
+    forkserver.ensure_running()
 
 
 def manage(

@@ -5,6 +5,7 @@ from collections.abc import Generator
 
 import pytest
 
+from tests.support.commands import begin_loading
 from tests.support.migrated import drop_migrated
 from tests.support.services import SERVICES, must_be_there
 from tests.support.stores import NEEDED, ON_SERVICES, SERVER_STORES, chosen
@@ -33,6 +34,9 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", "storeless(what): shows what no store has a part in, so one pair of stores will do"
     )
+    if hasattr(config, "workerinput"):
+        # While tests are collected: otherwise the first one that runs a command would seem slow.
+        begin_loading()
     missing = [service for service in NEEDED if chosen() == ON_SERVICES and service.missing()]
     if missing:
         raise pytest.UsageError("; ".join(f"{service.name} is missing: {service.remedy}" for service in missing))
