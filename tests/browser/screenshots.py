@@ -13,6 +13,7 @@ from typing import Final
 from playwright.sync_api import Page, sync_playwright
 
 from tests.browser.every_page import every_page
+from tests.browser.signing_in import sign_in
 from tests.support.commands import ROOT
 from tests.support.server import RunningServer
 
@@ -47,10 +48,7 @@ def _take(server: RunningServer, scheme: str) -> None:
         arguments = ["--no-sandbox", "--disable-gpu", "--hide-scrollbars"]
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=arguments)
         page = browser.new_page(base_url=f"http://localhost:{server.port}", color_scheme=scheme, viewport=SIZE)  # type: ignore[arg-type]
-        page.goto("/admin/")
-        page.get_by_label("Username").fill("ada")
-        page.get_by_label("Password").fill(PASSWORD)
-        page.get_by_role("button", name="Sign in").click()
+        sign_in(page, "ada", PASSWORD)
         for name, path in _pages(page).items():
             page.goto(path)
             page.screenshot(path=PICTURES / f"{name}-{scheme}.png")

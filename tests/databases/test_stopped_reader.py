@@ -39,7 +39,17 @@ assert cache.poller.run_once()
 cached = cache.cached({key_id!r})
 print(json.dumps([used.enabled, cached and cached.enabled, cache.load({key_id!r}).enabled]))
 """
-DISABLE = "from apikeys.models import APIKey; APIKey.objects.update(enabled=False)"
+BY_HAND = "from apikeys.models import APIKey; APIKey.objects.update(enabled=False)"
+
+
+def disable(installation: RunningServer, key_id: str, *, by_hand: bool) -> None:
+    """Disables the key, as Latchkey does or by a change of its row, which is followed by `forget_records`."""
+    if by_hand:
+        installation.manage("shell", "-v0", "-c", BY_HAND)
+        installation.manage("forget_records")
+    else:
+        service = f"from apikeys.config_service import *; ConfigService(Origin('system', 'r')).update({key_id!r}, "
+        installation.manage("shell", "-v0", "-c", service + "{'enabled': False})")
 
 
 def is_stopped(process: "subprocess.Popen[str]") -> bool:
@@ -64,12 +74,7 @@ def test_old_row_is_dropped(
     )
     try:
         wait_until(lambda: is_stopped(reader), "the stop", seconds=60)
-        if by_hand:
-            installation.manage("shell", "-v0", "-c", DISABLE)
-            installation.manage("forget_records")
-        else:
-            service = f"from apikeys.config_service import *; ConfigService(Origin('system', 'r')).update({key_id!r}, "
-            installation.manage("shell", "-v0", "-c", service + "{'enabled': False})")
+        disable(installation, key_id, by_hand=by_hand)
         os.kill(reader.pid, signal.SIGCONT)
         out, _ = reader.communicate(timeout=60)
     finally:

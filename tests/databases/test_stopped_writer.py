@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.databases.test_stopped_reader import DISABLE, is_stopped
+from tests.databases.test_stopped_reader import disable, is_stopped
 from tests.support.commands import MANAGE
 from tests.support.server import RunningServer, issue
 from tests.support.waiting import wait_until
@@ -85,12 +85,7 @@ def test_old_row_is_not_found(installation: RunningServer, tmp_path: Path, step:
         ended(writer),
     ):
         wait_until(lambda: is_stopped(writer), "the stop", seconds=60)
-        if by_hand:
-            installation.manage("shell", "-v0", "-c", DISABLE)
-            installation.manage("forget_records")
-        else:
-            service = f"from apikeys.config_service import *; ConfigService(Origin('system', 'r')).update({key_id!r}, "
-            installation.manage("shell", "-v0", "-c", service + "{'enabled': False})")
+        disable(installation, key_id, by_hand=by_hand)
         assert found(installation, begin, key_id) is None
         os.kill(writer.pid, signal.SIGCONT)
         out, _ = writer.communicate(timeout=60)

@@ -60,7 +60,7 @@ class RecordFile:
 
     def read_page_in_memory(self, key_id: str) -> bytes:
         """Return the page of the key like `read_page`, but raise BlockingIOError if the kernel would have to read it
-        from the disk. Where the kernel can't tell, it reads.
+        from the disk. Where the kernel doesn't say so, it reads.
         """
         page = bytearray(PAGE_BYTES)
         try:

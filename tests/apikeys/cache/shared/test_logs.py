@@ -365,7 +365,7 @@ def test_old_row_is_never_found_once_the_event_is_known(
     database: Database, monkeypatch: pytest.MonkeyPatch, changed: str, followed: str, by_hand: bool,
 ) -> None:  # fmt: skip
     """At whichever step of `here` the key changes, and at whichever later one `there` hears of it. The bucket store
-    knows nothing, so only the event can tell.
+    knows nothing, so only the event shows it.
     """
     hooks: dict[str, list[Callable[[], object]]] = {step: [] for step in STEPS}
 

@@ -152,30 +152,25 @@ def test_revoked_key_is_denied_on_next_request(
             process.passes(key.credential)
 
 
-def test_dropped_key_is_not_adopted_even_if_the_file_lags(
-    here: Process, there: Process, key: IssuedKey, service: ConfigService, shared: SharedStore, path: Path
+@pytest.mark.parametrize("new_bytes", [0, 4096], ids=["file that lags", "entry that is put back"])
+def test_dropped_key_is_not_adopted(
+    here: Process,
+    there: Process,
+    key: IssuedKey,
+    service: ConfigService,
+    shared: SharedStore,
+    path: Path,
+    new_bytes: int,
 ) -> None:
-    """Another process holds the writer's lock, or was stopped."""
+    """Another process holds the writer's lock, or was stopped; or somebody keeps an authentic entry, and puts it back
+    behind the newer header.
+    """
     here.passes(key.credential)
     before = path.read_bytes()
     service.update(key.key.key_id, {"enabled": False})
     shared.forget(key.key.key_id.encode())
     there.follow()
-    path.write_bytes(before)
-    with pytest.raises(DisabledKey):
-        there.passes(key.credential)
-
-
-def test_entry_that_is_put_back_is_not_adopted(
-    here: Process, there: Process, key: IssuedKey, service: ConfigService, shared: SharedStore, path: Path
-) -> None:
-    """Somebody keeps an authentic entry, and puts it back behind the newer header."""
-    here.passes(key.credential)
-    before = path.read_bytes()
-    service.update(key.key.key_id, {"enabled": False})
-    shared.forget(key.key.key_id.encode())
-    there.follow()
-    path.write_bytes(path.read_bytes()[:4096] + before[4096:])
+    path.write_bytes(path.read_bytes()[:new_bytes] + before[new_bytes:])
     with pytest.raises(DisabledKey):
         there.passes(key.credential)
 
